@@ -1,0 +1,123 @@
+#include "host/base/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+namespace modhost::host {
+namespace {
+
+LogFormat format_ = LogFormat::kText;
+
+spdlog::level::level_enum levelOf(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug: return spdlog::level::debug;
+    case LogLevel::kInfo: return spdlog::level::info;
+    case LogLevel::kWarn: return spdlog::level::warn;
+    case LogLevel::kError: break;
+  }
+  return spdlog::level::err;
+}
+
+spdlog::logger& logger() {
+  static const std::shared_ptr<spdlog::logger> instance = [] {
+    auto made = std::make_shared<spdlog::logger>(
+        "modhost", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v", spdlog::pattern_time_type::utc);
+    return made;
+  }();
+  return *instance;
+}
+
+// JSON string escapes serve both formats: no byte below 0x20 gets through.
+void appendEscaped(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      static constexpr char kHex[] = "0123456789abcdef";
+      out += "\\u00";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+}
+
+void appendQuoted(std::string& out, std::string_view text) {
+  out += '"';
+  appendEscaped(out, text);
+  out += '"';
+}
+
+bool needsQuotes(std::string_view value) {
+  if (value.empty()) return true;
+  for (const char c : value) {
+    if (static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '\\' || c == '=') return true;
+  }
+  return false;
+}
+
+std::string textLine(std::string_view area, std::string_view text,
+                     std::initializer_list<LogField> fields) {
+  std::string line;
+  line.append(area).append(": ");
+  appendEscaped(line, text);
+  for (const LogField& field : fields) {
+    line.append(" ").append(field.key).append("=");
+    if (needsQuotes(field.value)) {
+      appendQuoted(line, field.value);
+    } else {
+      line += field.value;
+    }
+  }
+  return line;
+}
+
+std::string jsonLine(std::string_view area, std::string_view text,
+                     std::initializer_list<LogField> fields) {
+  std::string line = "\"area\":";
+  appendQuoted(line, area);
+  line += ",\"message\":";
+  appendQuoted(line, text);
+  for (const LogField& field : fields) {
+    line += ',';
+    appendQuoted(line, field.key);
+    line += ':';
+    if (field.number) {
+      line += field.value;
+    } else {
+      appendQuoted(line, field.value);
+    }
+  }
+  return line;
+}
+
+}  // namespace
+
+void logInit(const LogSettings& settings) {
+  format_ = settings.format;
+  logger().set_level(levelOf(settings.level));
+  if (format_ == LogFormat::kJson) {
+    logger().set_pattern("{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v}",
+                         spdlog::pattern_time_type::utc);
+  }
+}
+
+bool logEnabled(LogLevel level) { return logger().should_log(levelOf(level)); }
+
+void log(LogLevel level, std::string_view area, std::string_view text,
+         std::initializer_list<LogField> fields) {
+  if (!logEnabled(level)) return;
+  const std::string line = format_ == LogFormat::kJson ? jsonLine(area, text, fields)
+                                                       : textLine(area, text, fields);
+  logger().log(levelOf(level), spdlog::string_view_t(line));
+}
+
+}  // namespace modhost::host

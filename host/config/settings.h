@@ -1,0 +1,112 @@
+// Settings: modules.yaml, typed. Plain values with no behaviour; app turns them into each component's own
+// settings. What keys there are, with type, unit, default, maximum and a sentence, stands in one table
+// (keys.cpp), from which validation, docs/configuration.md and the JSON Schema for editors are made.
+#pragma once
+
+#include <cstdint>
+#include <chrono>
+#include <nlohmann/json_fwd.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace modhost::host {
+
+struct Settings {
+  using Ms = std::chrono::milliseconds;
+
+  std::string file;    // as given
+  std::string folder;  // of the file; relative paths in it were resolved against this
+
+  std::string listen_host;
+  int listen_port = 0;  // 0: any free port, printed at start
+  std::string admin_host;
+  int admin_port = 0;
+  bool admin_enabled = true;
+
+  struct Webhook {
+    std::string path;
+    std::vector<std::string> secrets;
+    Ms tolerance{};
+    Ms max_event_age{};  // 0: off
+    std::int64_t max_body_bytes = 0;
+  } webhook;
+
+  struct Gate {
+    int connections_max = 0;
+    std::int64_t head_max_bytes = 0;
+    int threads = 0;
+    Ms read_timeout{}, write_timeout{}, idle_timeout{};
+  } gate;
+
+  struct PlatformSettings {
+    std::string api_base, api_key, app_id, api_version;
+    int connections_max = 0, tries = 0;
+    Ms connect_timeout{}, call_timeout{}, backoff{}, backoff_max{};
+    std::int64_t reply_max_bytes = 0;
+    std::string ca_file;  // empty: the system's
+  } platform;
+
+  struct InboxKeys {
+    std::string sqlite_path;
+    std::int64_t waiting_max = 0, in_memory = 0, disk_free_min_bytes = 0, dead_max = 0;
+    Ms retention{}, dead_retention{};
+    bool keep_bodies = false;
+  } inbox;
+
+  struct Dispatch {
+    Ms answer_within{}, overrun_grace{}, drain{};
+    int interruptions_max = 0, window = 0;
+    std::string unrouted;  // "count" or "dead_letter"
+    std::string apology;
+  } dispatch;
+
+  struct Worker {
+    std::int64_t memory_max_bytes = 0, frame_max_bytes = 0;
+    int files_max = 0;
+    Ms start_timeout{}, stop_grace{}, restart_backoff{}, restart_backoff_max{};
+  } worker;
+
+  struct Log {
+    std::string level, format;
+    bool message_text = false;
+  } log;
+
+  std::string modules_dir, run_dir;
+
+  struct Module {
+    std::string id, path, isolation, order_by, where;  // where: file:line:column of the entry
+    int concurrency = 0;                               // 0: the module's own
+    Ms timeout{};                                      // 0: the module's own
+    bool answers = false;
+    int retry_attempts = 1;
+    Ms retry_backoff{}, retry_backoff_max{};
+    std::string config_json, config_where;
+    std::vector<std::string> platform_calls;           // "PATCH /messages/*"; empty: the default
+  };
+  std::vector<Module> modules;
+
+  struct RouteKeys {
+    std::string event;
+    std::string when_json;  // {"payload.name": ["a", "b"], …}; "{}" for none
+    std::vector<std::string> to;
+    std::string where;
+  };
+  std::vector<RouteKeys> routes;
+
+  // How each ${NAME} was found, for the start log: "UNIQUE_API_KEY from .env". Never a value.
+  std::vector<std::string> variables;
+};
+
+// Reads, interpolates, validates. `.env` beside the file is read; the real environment wins.
+// Throws StartupError with file:line:column, what was found, what is accepted.
+Settings loadSettings(const std::string& file);
+
+// The effective configuration as YAML, secrets masked as "***".
+std::string effectiveYaml(const Settings& settings);
+
+// docs/configuration.md and the JSON Schema for editors, from the table.
+std::string settingsReference();
+std::string settingsJsonSchema();
+
+}  // namespace modhost::host

@@ -1,0 +1,43 @@
+// The noun that travels: one webhook event, verified, with the few envelope members the host itself needs.
+// Everything else stays in `body`, byte for byte as it was signed, for the modules.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "host/base/clock.h"
+#include "host/base/result.h"
+
+namespace modhost::host {
+
+// Derived from `body` and the moment of receipt; what is read back from the inbox is parsed again, so the
+// two can never disagree.
+struct Event {
+  std::string id;          // body `id`, else "sha256:" + hex of the body's hash
+  std::string type;        // body `event`, e.g. "unique.chat.external-module.chosen"
+  std::string user_id;     // body `userId`
+  std::string company_id;  // body `companyId`
+  std::string chat_id;     // payload.chatId, else .chatid, else .chat_id; empty when there is none
+  std::string assistant_message_id;  // payload.assistantMessage.id: the waiting bubble; empty when none
+  std::string body;        // raw bytes
+  WallTime received_at{};  // when ingress had the whole body
+};
+
+using EventPtr = std::shared_ptr<const Event>;
+
+// An event together with its parsed JSON, which only routing needs and nobody keeps.
+struct ParsedEvent {
+  EventPtr event;
+  std::shared_ptr<const nlohmann::json> document;
+};
+
+// Parses a verified body. kInvalid: not a JSON object, nested deeper than kJsonDepthMax, or without the
+// strings `event`, `userId`, `companyId`; the message says which and never quotes the body. Never throws.
+Result<ParsedEvent> parseEvent(std::string body, WallTime received_at);
+
+// The id of a body that names none, or that can not be read: "sha256:…".
+std::string bodyId(std::string_view body);
+
+}  // namespace modhost::host
