@@ -11,12 +11,15 @@
 
 namespace modhost::host {
 
-// One line of `routes:`. All conditions of `when` must hold: dotted path into the event → one of the values.
+// One entry of `when`: what stands at `path` must be one of `values`. Compared as JSON: "8" is not 8, 8 is 8.0,
+// letters keep their case. The path steps through objects only; where it leads nowhere, nothing matches, not
+// even null. An array at its end matches when any of its elements does (toolChoices, disabledTools).
 struct Condition {
-  std::vector<std::string> path;                      // "payload.name" split at the dots
-  std::shared_ptr<const nlohmann::json> values;       // an array of accepted scalars
+  std::vector<std::string> path;                 // "payload.name" split at the dots
+  std::shared_ptr<const nlohmann::json> values;  // an array of accepted scalars
 };
 
+// One line of `routes:`. Matches when the event's type does and every condition of `when` holds.
 struct Route {
   std::string event;  // an exact type, or a prefix followed by one trailing '*'
   std::vector<Condition> when;
