@@ -14,7 +14,7 @@ bool jsonDepthWithin(std::string_view text, int depth_max) {
       in_string = true;
     } else if (c == '[' || c == '{') {
       if (++depth > depth_max) return false;
-    } else if (c == ']' || c == '}') {
+    } else if ((c == ']' || c == '}') && depth > 0) {
       --depth;
     }
   }

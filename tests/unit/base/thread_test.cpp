@@ -1,0 +1,53 @@
+#include "host/base/thread.h"
+
+#include <doctest/doctest.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <array>
+#include <atomic>
+
+namespace modhost::host {
+
+TEST_SUITE_BEGIN("base");
+
+TEST_CASE("thread: runs its body under its name with signals blocked and joins when it goes") {
+  std::array<char, 16> name{};
+  bool term_blocked = false;
+  {
+    const Thread thread("modhost-tester-long", [&] {
+      pthread_getname_np(pthread_self(), name.data(), name.size());
+      sigset_t mask;
+      pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+      term_blocked = sigismember(&mask, SIGTERM) == 1;
+    });
+  }
+
+  CHECK(std::string(name.data()) == "modhost-tester-");
+  CHECK(term_blocked);
+}
+
+TEST_CASE("thread: leaves the signal mask of who started it as it was") {
+  sigset_t before;
+  sigset_t after;
+  pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  { const Thread thread("t", [] {}); }
+  pthread_sigmask(SIG_SETMASK, nullptr, &after);
+
+  CHECK(sigismember(&before, SIGTERM) == sigismember(&after, SIGTERM));
+}
+
+TEST_CASE("thread: assigning over a running one joins it first") {
+  std::atomic<int> ended{0};
+  Thread thread("one", [&] { ++ended; });
+
+  thread = Thread("two", [&] { ++ended; });
+  thread.join();
+
+  CHECK(ended == 2);
+  CHECK_FALSE(thread.running());
+}
+
+TEST_SUITE_END();
+
+}  // namespace modhost::host
