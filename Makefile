@@ -1,0 +1,41 @@
+# The few commands a person types. CMake does the building; this only spares the typing.
+#   make run     install what is missing, build, start the sandbox over docs/ and the host, ask a question
+#   make demo    the same with one question, then stop
+#   make test    install what is missing, build, run every test
+BUILD := build/release
+JOBS  := $(shell nproc)
+
+.PHONY: run demo test build deps deps-dev clean asan tsan clang install
+
+run: build
+	@scripts/try.sh $(BUILD) docs
+
+demo: build
+	@scripts/try.sh --once $(BUILD) docs
+
+test: build
+	@ctest --preset release --parallel $(JOBS)
+
+build: deps
+	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
+	@cmake --build --preset release
+
+# Asks dpkg first: with nothing missing this takes no network, no root and no time.
+deps:
+	@scripts/install-packages.sh packaging/debian-packages.txt
+
+deps-dev: deps
+	@scripts/install-packages.sh packaging/debian-packages-dev.txt
+
+# The unit tests under the sanitizers, and the whole tree under clang with thread-safety analysis.
+asan tsan: deps-dev
+	@cmake --preset dev-$@ && cmake --build --preset dev-$@ --target unit_tests && ctest --preset dev-$@ --parallel $(JOBS)
+
+clang: deps-dev
+	@cmake --preset dev-clang && cmake --build --preset dev-clang
+
+install: build
+	@cmake --install $(BUILD)
+
+clean:
+	rm -rf build
