@@ -1,6 +1,7 @@
 #include "host/event/event.h"
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -92,7 +93,7 @@ Result<void> readEnvelope(const Json& document, Event& event) {
 
 }  // namespace
 
-Result<ParsedEvent> parseEvent(std::string body, WallTime received_at) {
+Result<ParsedEvent> parseEvent(std::string&& body, WallTime received_at) {
   if (!jsonDepthWithin(body)) return invalid("nested too deep");
   Result<Json> document = parseJson(body);
   if (!document) return document.takeError();
@@ -102,6 +103,25 @@ Result<ParsedEvent> parseEvent(std::string body, WallTime received_at) {
   event->body = std::move(body);
   event->received_at = received_at;
   return ParsedEvent{std::move(event), std::make_shared<const Json>(document.take())};
+}
+
+Event unreadableEvent(std::string body, WallTime received_at) {
+  Event event;
+  event.id = bodyId(body);
+  event.body = std::move(body);
+  event.received_at = received_at;
+  return event;
+}
+
+std::optional<std::int64_t> createdAtSeconds(const Json& document) {
+  const Json* found = member(document, "createdAt");
+  if (found == nullptr) return std::nullopt;
+  if (found->is_number_integer()) return found->get<std::int64_t>();
+  const std::string text = stringMember(document, "createdAt");
+  std::int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole ? std::optional(seconds) : std::nullopt;
 }
 
 std::string bodyId(std::string_view body) { return "sha256:" + hex(sha256(body)); }

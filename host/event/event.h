@@ -2,8 +2,10 @@
 // Everything else stays in `body`, byte for byte as it was signed, for the modules.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,9 +35,22 @@ struct ParsedEvent {
   std::shared_ptr<const nlohmann::json> document;
 };
 
-// Parses a verified body. kInvalid: not a JSON object, nested deeper than kJsonDepthMax, or without the
-// strings `event`, `userId`, `companyId`; the message says which and never quotes the body. Never throws.
-Result<ParsedEvent> parseEvent(std::string body, WallTime received_at);
+// Parses a verified body, which moves into the event; on error it stays where it was, so that it can be kept
+// as a dead letter. Of a key that stands twice, the last counts. No exception of the parser leaves it.
+//
+// kInvalid: not UTF-8, not a JSON object, nested deeper than kJsonDepthMax, or without the strings `event`,
+// `userId`, `companyId` (free of control bytes: they become headers). The message is one of a few fixed
+// words and never quotes the body.
+Result<ParsedEvent> parseEvent(std::string&& body, WallTime received_at);
+inline Result<ParsedEvent> parseEvent(const std::string& body, WallTime received_at) {
+  return parseEvent(std::string(body), received_at);
+}
+
+// What a body that parseEvent() refused is kept as: its bytes under bodyId(), nothing else.
+Event unreadableEvent(std::string body, WallTime received_at);
+
+// Body `createdAt`, Unix seconds as an integer or a string of digits; nullopt for anything else.
+std::optional<std::int64_t> createdAtSeconds(const nlohmann::json& document);
 
 // The id of a body that names none, or that can not be read: "sha256:…".
 std::string bodyId(std::string_view body);
