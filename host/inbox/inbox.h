@@ -64,6 +64,7 @@ struct Delivery {
   WallTime due{};           // not before; a retry's back-off
   WallTime answer_from{};   // receipt, or the latest replay: answer_within counts from here
   std::optional<End> closing;  // set: only the closing is left, for this end
+  bool begun = false;          // begun before, counted or not: its ledger may hold steps
 };
 
 struct Accepted {
@@ -84,8 +85,9 @@ struct Settlement {
     kDead,          // a dead letter: kept with its body
     kClosing,       // decided; closing calls are owed
     kRetry,         // waiting again at `due`; the attempt counted
-    kInterrupted,   // waiting again now; its worker died: interruptions + 1
-    kHandBack,      // waiting again now; uncounted (drain, the host's own reasons)
+    kInterrupted,   // waiting again now; its worker died: interruptions + 1, the attempt is uncounted
+    kHandBack,      // waiting again now; the attempt is uncounted (drain, the host's own reasons)
+                    // From closing, these three stay in closing: the module never sees it again.
   };
   DeliveryKey key;
   To to = To::kDone;
