@@ -1,0 +1,392 @@
+#include "host/ingress/gate.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "host/base/log.h"
+
+// Only the gate's thread touches lists, buffers and epoll, so none of them needs a lock. Two queues
+// under one mutex join it to the others: `ready_` outward, `returned_` inward (an eventfd wakes the
+// gate for it).
+//
+// Every descriptor is armed with EPOLLONESHOT: it fires once, and nothing more is heard of it until
+// the gate arms it again. That is how a connection falls silent while it is away.
+//
+// A list has one timeout for all its members, and they enter at its end: so its front is the next
+// to expire, and reaping looks at nothing else.
+
+namespace modhost::host {
+
+namespace {
+
+constexpr char kArea[] = "ingress";
+constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr int kReadsPerEvent = 16;  // then the others have their turn
+constexpr Milliseconds kLingerTimeout{1'000};
+// How late a deadline may be noticed; also how soon accepting is tried again when descriptors ran
+// out.
+constexpr Milliseconds kTick{100};
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// What does not fit the empty buffer of a fresh socket goes to a peer that has not read for long
+// anyway.
+void sendNow(int fd, std::string_view bytes) {
+  [[maybe_unused]] const ssize_t sent =
+      ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+Answer refusal(Scan scan) {
+  switch (scan) {
+    case Scan::kHeadTooLarge:
+      return Answer::kHeadTooLarge;
+    case Scan::kBodyTooLarge:
+      return Answer::kBodyTooLarge;
+    case Scan::kMore:
+    case Scan::kWhole:
+    case Scan::kMalformed:
+      break;
+  }
+  return Answer::kMalformed;
+}
+
+Fd orThrow(int fd, const char* what) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
+  return Fd(fd);
+}
+
+}  // namespace
+
+Gate::Gate(Clock& clock, Metrics& metrics, AnswerCounts& counts, const GateLimits& limits,
+           int listener)
+    : clock_(clock),
+      counts_(counts),
+      limits_(limits),
+      listener_(listener),
+      epoll_(orThrow(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wake_(orThrow(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
+      connections_gauge_(
+          metrics.gauge("modhost_connections", "Open connections of the webhook port.")),
+      buffered_gauge_(metrics.gauge("modhost_gate_buffered_bytes",
+                                    "Bytes of requests received and not yet answered.")) {
+  watch(listener_, nullptr);
+  watch(wake_.get(), this);
+  thread_ = Thread("gate", [this] { run(); });
+}
+
+Gate::~Gate() { stop(); }
+
+bool Gate::waitReady(Milliseconds timeout) {
+  const auto until = std::chrono::steady_clock::now() + timeout;
+  MutexLock lock(mutex_);
+  while (ready_.empty() && std::chrono::steady_clock::now() < until) {
+    ready_changed_.waitUntil(mutex_, until);
+  }
+  return !ready_.empty();
+}
+
+std::unique_ptr<Connection> Gate::take() {
+  MutexLock lock(mutex_);
+  if (ready_.empty()) return nullptr;
+  Owned connection = std::move(ready_.front());
+  ready_.pop_front();
+  return connection;
+}
+
+void Gate::giveBack(std::unique_ptr<Connection> connection, After after) {
+  {
+    MutexLock lock(mutex_);
+    returned_.push_back({std::move(connection), after});
+    if (returned_.size() > 1) return;  // the gate was woken for the first of them
+  }
+  wake();
+}
+
+void Gate::stop() {
+  stopping_ = true;
+  wake();
+  thread_.join();
+}
+
+void Gate::run() {
+  while (!finished()) {
+    waitForEvents();
+    takeBack();
+    reap();
+    if (stopping_ && !stop_begun_) beginStop();
+    connections_gauge_.set(static_cast<double>(open_));
+    buffered_gauge_.set(static_cast<double>(buffered_));
+  }
+  while (!lingering_.empty()) close(leave(*lingering_.front()));
+}
+
+void Gate::waitForEvents() {
+  std::array<epoll_event, 256> events{};
+  const int n =
+      ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), msUntilTick());
+  for (int i = 0; i < n; ++i) {
+    void* tag = events[static_cast<std::size_t>(i)].data.ptr;
+    if (tag == nullptr) {
+      acceptAll();
+    } else if (tag != this) {
+      onReadable(*static_cast<Connection*>(tag));
+    } else {
+      eventfd_t ignored = 0;
+      ::eventfd_read(wake_.get(), &ignored);
+    }
+  }
+}
+
+void Gate::acceptAll() {
+  for (;;) {
+    sockaddr_storage peer{};
+    socklen_t peer_bytes = sizeof peer;
+    auto* address = reinterpret_cast<sockaddr*>(&peer);
+    Fd fd(::accept4(listener_, address, &peer_bytes, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (fd.valid()) {
+      acceptOne(std::move(fd), peer, peer_bytes);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      return pauseAccepting();
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return;  // EAGAIN: nobody is left at the door
+    }
+  }
+}
+
+void Gate::acceptOne(Fd fd, const sockaddr_storage& peer, socklen_t peer_bytes) {
+  if (open_ >= limits_.connections_max) {
+    counts_.count(Answer::kOverloaded);
+    return sendNow(fd.get(), closingResponse(Answer::kOverloaded));
+  }
+  const int on = 1;
+  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  auto connection = std::make_unique<Connection>(std::move(fd), peer, peer_bytes, limits_.request);
+  ++open_;
+  watch(connection->fd(), connection.get());
+  enter(std::move(connection), reading_, limits_.read_timeout);
+}
+
+// The listener stays readable, so without this the loop would spin until a descriptor is free.
+void Gate::pauseAccepting() {
+  logWarn(kArea, "out of descriptors or memory; connections wait", {{"open", open_}});
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_, nullptr);
+  accepting_ = false;
+}
+
+void Gate::resumeAccepting() {
+  watch(listener_, nullptr);
+  accepting_ = true;
+}
+
+void Gate::onReadable(Connection& connection) {
+  if (connection.list_ == &lingering_) return discard(connection);
+  for (int i = 0; i < kReadsPerEvent; ++i) {
+    if (!readOnce(connection)) return;
+  }
+  arm(connection);
+}
+
+// False: `connection` is armed, gone, or elsewhere; leave it alone.
+bool Gate::readOnce(Connection& connection) {
+  std::array<char, kReadBytes> bytes;
+  const ssize_t got = ::recv(connection.fd(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (got < 0 && errno == EINTR) return true;
+  if (got < 0 && errno == EAGAIN) {
+    arm(connection);
+    return false;
+  }
+  if (got <= 0) {
+    close(leave(connection));
+    return false;
+  }
+  const auto n = static_cast<std::size_t>(got);
+  // The deadline of a request begins with its first byte and is never extended.
+  if (connection.list_ == &idle_) enter(leave(connection), reading_, limits_.read_timeout);
+  if (buffered_ + n > limits_.buffered_bytes_max) {
+    refuse(connection, Answer::kOverloaded);
+    return false;
+  }
+  connection.in_.append(bytes.data(), n);
+  buffered_ += n;
+  return advance(connection);
+}
+
+// True: the request of a connection that is being read lacks bytes.
+bool Gate::advance(Connection& connection) {
+  const Scan scan = connection.scanner_.scan(connection.in_);
+  if (scan == Scan::kWhole) {
+    handOver(leave(connection));
+    return false;
+  }
+  if (scan != Scan::kMore) {
+    refuse(connection, refusal(scan));
+    return false;
+  }
+  if (connection.scanner_.expectsContinue() && !std::exchange(connection.continue_sent_, true)) {
+    sendNow(connection.fd(), kContinue);
+  }
+  return true;
+}
+
+void Gate::discard(Connection& connection) {
+  std::array<char, kReadBytes> bytes;
+  for (int i = 0; i < kReadsPerEvent; ++i) {
+    const ssize_t got = ::recv(connection.fd(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (got > 0 || (got < 0 && errno == EINTR)) continue;
+    if (got < 0 && errno == EAGAIN) break;
+    return close(leave(connection));
+  }
+  arm(connection);
+}
+
+void Gate::takeBack() {
+  std::vector<Returned> returned;
+  {
+    MutexLock lock(mutex_);
+    returned.swap(returned_);
+    away_ -= returned.size();
+  }
+  for (Returned& one : returned) {
+    if (one.after == After::kBroken) {
+      close(std::move(one.connection));
+    } else if (one.after == After::kEnd || stop_begun_) {
+      linger(std::move(one.connection));
+    } else {
+      serveNext(std::move(one.connection));
+    }
+  }
+}
+
+// What came in behind the answered request is the beginning of the next one.
+void Gate::serveNext(Owned owned) {
+  Connection& connection = *owned;
+  const std::size_t answered = connection.scanner_.requestBytes();
+  connection.in_.erase(0, answered);
+  buffered_ -= answered;
+  connection.scanner_.restart();
+  connection.continue_sent_ = false;
+  if (connection.in_.empty()) {
+    connection.in_.shrink_to_fit();
+    enter(std::move(owned), idle_, limits_.idle_timeout);
+    return arm(connection);
+  }
+  enter(std::move(owned), reading_, limits_.read_timeout);
+  if (advance(connection)) arm(connection);
+}
+
+void Gate::handOver(Owned connection) {
+  {
+    MutexLock lock(mutex_);
+    ready_.push_back(std::move(connection));
+    ++away_;
+  }
+  ready_changed_.notifyOne();
+}
+
+void Gate::refuse(Connection& connection, Answer answer) {
+  counts_.count(answer);
+  logInfo(kArea, "refused", {{"why", httpStatus(answer).label}});
+  sendNow(connection.fd(), closingResponse(answer));
+  linger(leave(connection));
+}
+
+void Gate::linger(Owned owned) {
+  Connection& connection = *owned;
+  buffered_ -= connection.in_.size();
+  std::string().swap(connection.in_);
+  ::shutdown(connection.fd(), SHUT_WR);
+  enter(std::move(owned), lingering_, kLingerTimeout);
+  arm(connection);
+}
+
+// Where nothing was asked, nothing is answered.
+void Gate::giveUpOn(Connection& reading, Answer answer) {
+  if (reading.in_.empty()) {
+    close(leave(reading));
+  } else {
+    refuse(reading, answer);
+  }
+}
+
+void Gate::reap() {
+  if (!accepting_ && !stop_begun_) resumeAccepting();
+  const SteadyTime now = clock_.steadyNow();
+  while (!reading_.empty() && reading_.front()->deadline_ <= now) {
+    giveUpOn(*reading_.front(), Answer::kReadTimeout);
+  }
+  reapList(idle_);
+  reapList(lingering_);
+}
+
+void Gate::reapList(Connection::List& list) {
+  const SteadyTime now = clock_.steadyNow();
+  while (!list.empty() && list.front()->deadline_ <= now) close(leave(*list.front()));
+}
+
+void Gate::beginStop() {
+  stop_begun_ = true;
+  stop_deadline_ = clock_.steadyNow() + limits_.write_timeout;
+  // Whoever waits at the door is refused now rather than when the descriptor is closed.
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_, nullptr);
+  ::shutdown(listener_, SHUT_RDWR);
+  while (!idle_.empty()) close(leave(*idle_.front()));
+  while (!reading_.empty()) giveUpOn(*reading_.front(), Answer::kDraining);
+}
+
+bool Gate::finished() const {
+  if (!stop_begun_) return false;
+  MutexLock lock(mutex_);
+  return away_ == 0 || clock_.steadyNow() >= stop_deadline_;
+}
+
+void Gate::enter(Owned owned, Connection::List& list, Milliseconds timeout) {
+  Connection& connection = *owned;
+  connection.deadline_ = clock_.steadyNow() + timeout;
+  connection.list_ = &list;
+  connection.place_ = list.insert(list.end(), std::move(owned));
+}
+
+std::unique_ptr<Connection> Gate::leave(Connection& connection) {
+  Owned owned = std::move(*connection.place_);
+  connection.list_->erase(connection.place_);
+  connection.list_ = nullptr;
+  return owned;
+}
+
+void Gate::close(Owned connection) {
+  buffered_ -= connection->in_.size();
+  --open_;
+}
+
+void Gate::arm(Connection& connection) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLONESHOT;
+  event.data.ptr = &connection;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, connection.fd(), &event);
+}
+
+void Gate::watch(int fd, void* tag) const {
+  epoll_event event{};
+  const bool is_connection = tag != nullptr && tag != this;
+  event.events = is_connection ? EPOLLIN | EPOLLONESHOT : EPOLLIN;
+  event.data.ptr = tag;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+}
+
+void Gate::wake() const { ::eventfd_write(wake_.get(), 1); }
+
+// An idle gate sleeps; with a deadline to watch it looks at the clock every tick. Not at the
+// deadline itself: the clock is the tests' to move.
+int Gate::msUntilTick() const {
+  const bool nothing_due = reading_.empty() && idle_.empty() && lingering_.empty();
+  return nothing_due && accepting_ && !stop_begun_ ? -1 : static_cast<int>(kTick.count());
+}
+
+}  // namespace modhost::host

@@ -1,0 +1,167 @@
+// Gate: one epoll thread that owns every connection while its bytes are coming in. It accepts,
+// reads, bounds and times; only a request that is here to its last byte is handed to a server
+// thread, so that a stranger who drips bytes costs a little memory for a little while and never a
+// thread. Knows nothing of Poco (gate_socket.h joins the two).
+//
+// The life of a connection:
+//
+//   accepted ─▶ reading ─whole─▶ ready ─take()─▶ with a server thread ─giveBack()─▶ idle ─byte─▶
+//   reading …
+//                  │ refused, late                                   └──────────▶ lingering ─▶
+//                  closed └──────────────▶ lingering
+//
+// Lingering: after the last answer our side is shut, and what still arrives is thrown away until
+// the peer closes or a second has passed; closing at once would reset the connection and could take
+// the answer along.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.h"
+#include "host/base/fd.h"
+#include "host/base/metrics.h"
+#include "host/base/mutex.h"
+#include "host/base/thread.h"
+#include "host/ingress/http_status.h"
+#include "host/ingress/request_scanner.h"
+
+namespace modhost::host {
+
+struct GateLimits {
+  RequestLimits request;
+  std::size_t buffered_bytes_max =
+      0;  // of all connections together; the memory behind it is up to twice
+  std::size_t connections_max = 0;
+  Milliseconds
+      read_timeout{};  // a request's first byte (or the accept) to its last byte; never extended
+  Milliseconds write_timeout{};  // see GateSocket; here: what stop() waits for answers
+  Milliseconds idle_timeout{};   // a kept connection without a byte
+};
+
+// Belongs to whoever holds it; the gate's thread does not touch one that was taken.
+class Connection {
+ public:
+  Connection(Fd fd, const sockaddr_storage& peer, socklen_t peer_bytes, const RequestLimits& limits)
+      : fd_(std::move(fd)), peer_(peer), peer_bytes_(peer_bytes), scanner_(limits) {}
+
+  int fd() const { return fd_.get(); }
+  // The one whole request of a connection that was taken.
+  std::string_view request() const {
+    return std::string_view(in_).substr(0, scanner_.requestBytes());
+  }
+  const sockaddr* peer() const { return reinterpret_cast<const sockaddr*>(&peer_); }
+  socklen_t peerBytes() const { return peer_bytes_; }
+
+ private:
+  friend class Gate;
+  using List = std::list<std::unique_ptr<Connection>>;
+
+  Fd fd_;
+  sockaddr_storage peer_;
+  socklen_t peer_bytes_;
+  std::string in_;  // received and not yet answered; may hold the beginning of the next request
+  RequestScanner scanner_;
+  bool continue_sent_ = false;
+  SteadyTime deadline_{};
+  List* list_ = nullptr;  // where it stands, and in which list; gate's thread only
+  List::iterator place_;
+};
+
+// Threads: the gate's own reads; waitReady(), take() and giveBack() are for any other, at once.
+class Gate {
+ public:
+  // `listener` is non-blocking, listens, and stays the caller's; it must outlive this. Serves at
+  // once.
+  Gate(Clock& clock, Metrics& metrics, AnswerCounts& counts, const GateLimits& limits,
+       int listener);
+  ~Gate();  // stop()
+
+  // Waits until a request is ready, at most `timeout` of real time: who calls is a server's accept
+  // loop.
+  bool waitReady(Milliseconds timeout);
+  // The connection whose request has been ready longest; null when there is none. It must come
+  // back.
+  std::unique_ptr<Connection> take();
+
+  enum class After { kKeep = 1, kEnd, kBroken };
+  // kKeep: answered, may send another request. kEnd: answered, close. kBroken: close without
+  // ceremony.
+  void giveBack(std::unique_ptr<Connection> connection, After after);
+
+  // Refuses connections, answers 503 to half-read requests, waits for the taken ones to come back
+  // (no longer than write_timeout) and closes everything. Whoever serves ready requests must go on
+  // until it returns.
+  void stop();
+
+ private:
+  struct Returned {
+    std::unique_ptr<Connection> connection;
+    After after;
+  };
+  using Owned = std::unique_ptr<Connection>;
+
+  // All of these run on the gate's thread.
+  void run();
+  void waitForEvents();
+  void acceptAll();
+  void acceptOne(Fd fd, const sockaddr_storage& peer, socklen_t peer_bytes);
+  void pauseAccepting();
+  void resumeAccepting();
+  void onReadable(Connection& connection);
+  bool readOnce(Connection& connection);
+  bool advance(Connection& connection);
+  void discard(Connection& connection);
+  void takeBack();
+  void serveNext(Owned connection);
+  void handOver(Owned connection);
+  void refuse(Connection& connection, Answer answer);
+  void linger(Owned connection);
+  void giveUpOn(Connection& reading, Answer answer);
+  void reap();
+  void reapList(Connection::List& list);
+  void beginStop();
+  bool finished() const;
+
+  void enter(Owned connection, Connection::List& list, Milliseconds timeout);
+  Owned leave(Connection& connection);
+  void close(Owned connection);
+  void arm(Connection& connection);
+  void watch(int fd, void* tag) const;
+  void wake() const;
+  int msUntilTick() const;
+
+  // Set in the constructor.
+  Clock& clock_;
+  AnswerCounts& counts_;
+  const GateLimits limits_;
+  const int listener_;
+  Fd epoll_, wake_;
+  Gauge connections_gauge_, buffered_gauge_;
+
+  // The gate's thread only.
+  Connection::List reading_, idle_, lingering_;  // each by deadline, the earliest first
+  std::size_t open_ = 0;      // all connections, those with server threads included
+  std::size_t buffered_ = 0;  // bytes in all in_ buffers
+  bool accepting_ = true;
+  bool stop_begun_ = false;
+  SteadyTime stop_deadline_{};
+
+  std::atomic<bool> stopping_{false};
+  mutable Mutex mutex_;
+  CondVar ready_changed_;
+  std::deque<Owned> ready_ GUARDED_BY(mutex_);
+  std::vector<Returned> returned_ GUARDED_BY(mutex_);
+  std::size_t away_ GUARDED_BY(mutex_) = 0;  // ready or with a server thread
+
+  Thread thread_;  // the last member: it uses all of them
+};
+
+}  // namespace modhost::host

@@ -1,0 +1,124 @@
+#include "host/ingress/gate_socket.h"
+
+#include <Poco/Exception.h>
+#include <Poco/Net/NetException.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+// Poco asks a server socket two things, poll() and acceptConnection(), and a stream socket four:
+// poll(), receiveBytes(), sendBytes() and close(). Its own keep-alive is switched off
+// (ingress.cpp), so one HTTPServerConnection serves one request, whatever Poco thinks stands behind
+// it in the buffer: where a request ends is the gate's decision alone.
+
+namespace modhost::host {
+
+namespace {
+
+constexpr int kBacklog = 1024;
+constexpr int kWriteSliceMs = 100;  // how late the write deadline may be noticed
+
+}  // namespace
+
+GateSocket::GateSocket(Clock& clock, Gate& gate, const GateLimits& limits,
+                       std::unique_ptr<Connection> connection,
+                       const Poco::Net::SocketAddress& local)
+    : StreamSocketImpl(connection->fd()),
+      clock_(clock),
+      gate_(gate),
+      write_timeout_(limits.write_timeout),
+      connection_(std::move(connection)),
+      local_(local),
+      peer_(connection_->peer(), connection_->peerBytes()) {}
+
+// Poco drops a socket without close() when its server stops with this one still queued.
+GateSocket::~GateSocket() { giveBack(Gate::After::kBroken); }
+
+int GateSocket::receiveBytes(void* buffer, int length, int) {
+  if (!connection_) return 0;
+  const std::string_view rest = connection_->request().substr(read_);
+  const std::size_t n = std::min(rest.size(), static_cast<std::size_t>(std::max(length, 0)));
+  std::memcpy(buffer, rest.data(), n);
+  read_ += n;
+  return static_cast<int>(n);
+}
+
+bool GateSocket::poll(const Poco::Timespan& timeout, int mode) {
+  if ((mode & SELECT_READ) == 0) return StreamSocketImpl::poll(timeout, mode);
+  return connection_ && read_ < connection_->request().size();
+}
+
+int GateSocket::sendBytes(const void* buffer, int length, int) {
+  if (!std::exchange(sent_any_, true)) write_deadline_ = clock_.steadyNow() + write_timeout_;
+  const char* next = static_cast<const char*>(buffer);
+  auto left = static_cast<std::size_t>(std::max(length, 0));
+  while (left > 0) {
+    const ssize_t sent = ::send(sockfd(), next, left, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) {
+      next += sent;
+      left -= static_cast<std::size_t>(sent);
+    } else if (errno == EAGAIN) {
+      waitWritable(write_deadline_);
+    } else if (errno != EINTR) {
+      broken_ = true;
+      throw Poco::Net::ConnectionResetException();
+    }
+  }
+  return length;
+}
+
+void GateSocket::waitWritable(SteadyTime deadline) {
+  pollfd wanted{sockfd(), POLLOUT, 0};
+  while (clock_.steadyNow() < deadline) {
+    if (::poll(&wanted, 1, kWriteSliceMs) != 0) return;  // an error shows at the next send
+  }
+  broken_ = true;
+  throw Poco::TimeoutException("the peer does not read its answer");
+}
+
+void GateSocket::close() {
+  if (broken_ || !sent_any_) return giveBack(Gate::After::kBroken);
+  giveBack(keep_ ? Gate::After::kKeep : Gate::After::kEnd);
+}
+
+void GateSocket::giveBack(Gate::After after) {
+  if (!connection_) return;
+  reset();  // the descriptor is the connection's; Poco must not close it
+  gate_.giveBack(std::move(connection_), after);
+}
+
+GateServerSocketImpl::GateServerSocketImpl(Clock& clock, const GateLimits& limits,
+                                           const Poco::Net::SocketAddress& address)
+    : clock_(clock), limits_(limits) {
+  // Without SO_REUSEPORT, which Poco sets by default: a second host must be refused, not share the
+  // events.
+  bind(address, true, false);
+  listen(kBacklog);
+  setBlocking(false);
+}
+
+void GateServerSocketImpl::start(Metrics& metrics, AnswerCounts& counts) {
+  gate_ = std::make_unique<Gate>(clock_, metrics, counts, limits_, sockfd());
+}
+
+void GateServerSocketImpl::stop() {
+  if (gate_) gate_->stop();
+}
+
+bool GateServerSocketImpl::poll(const Poco::Timespan& timeout, int) {
+  return gate_->waitReady(Milliseconds(timeout.totalMilliseconds()));
+}
+
+Poco::Net::SocketImpl* GateServerSocketImpl::acceptConnection(Poco::Net::SocketAddress& peer) {
+  std::unique_ptr<Connection> connection = gate_->take();
+  if (!connection) throw Poco::TimeoutException();
+  auto* socket = new GateSocket(clock_, *gate_, limits_, std::move(connection), address());
+  peer = socket->peerAddress();
+  return socket;
+}
+
+}  // namespace modhost::host

@@ -1,0 +1,85 @@
+// The gate, as Poco's HTTPServer sees it: a server socket whose accepted sockets already hold one
+// complete request. Two virtual classes of Poco 1.11 are derived, nothing of it is patched.
+#pragma once
+
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/ServerSocketImpl.h>
+#include <Poco/Net/SocketAddress.h>
+#include <Poco/Net/StreamSocketImpl.h>
+
+#include <cstddef>
+#include <memory>
+
+#include "host/base/clock.h"
+#include "host/ingress/gate.h"
+
+namespace modhost::host {
+
+// One connection for the time of one request. Reading it never waits: the bytes are here. When Poco
+// closes it, it goes back to the gate.
+class GateSocket final : public Poco::Net::StreamSocketImpl {
+ public:
+  GateSocket(Clock& clock, Gate& gate, const GateLimits& limits,
+             std::unique_ptr<Connection> connection, const Poco::Net::SocketAddress& local);
+
+  // The answer that is about to be sent leaves the connection open for another request.
+  void keepAfterAnswer() { keep_ = true; }
+
+  int receiveBytes(void* buffer, int length, int flags) override;
+  bool poll(const Poco::Timespan& timeout, int mode) override;
+  // Sends all of it before the write deadline of the response, which begins with its first byte, or
+  // throws Poco::TimeoutException.
+  int sendBytes(const void* buffer, int length, int flags) override;
+  void close() override;
+  // Answered from memory: getpeername() fails when the peer has gone.
+  Poco::Net::SocketAddress address() override { return local_; }
+  Poco::Net::SocketAddress peerAddress() override { return peer_; }
+  // Time is bounded by the gate and by sendBytes().
+  void setReceiveTimeout(const Poco::Timespan&) override {}
+  void setSendTimeout(const Poco::Timespan&) override {}
+
+ protected:
+  ~GateSocket() override;
+
+ private:
+  void giveBack(Gate::After after);
+  void waitWritable(SteadyTime deadline);
+
+  Clock& clock_;
+  Gate& gate_;
+  const Milliseconds write_timeout_;
+  std::unique_ptr<Connection> connection_;  // null once it was given back
+  const Poco::Net::SocketAddress local_, peer_;
+  std::size_t read_ = 0;  // of the request
+  SteadyTime write_deadline_{};
+  bool sent_any_ = false, broken_ = false, keep_ = false;
+};
+
+// Listens, and owns the gate behind the listener.
+class GateServerSocketImpl final : public Poco::Net::ServerSocketImpl {
+ public:
+  // Throws Poco::Net::NetException when the address can not be bound.
+  GateServerSocketImpl(Clock& clock, const GateLimits& limits,
+                       const Poco::Net::SocketAddress& address);
+
+  // Opens the door; until then connections wait in the listener's backlog.
+  void start(Metrics& metrics, AnswerCounts& counts);
+  // Gate::stop(). The gate itself stays until this object goes, for sockets that come back late.
+  void stop();
+
+  bool poll(const Poco::Timespan& timeout, int mode) override;
+  Poco::Net::SocketImpl* acceptConnection(Poco::Net::SocketAddress& peer) override;
+
+ private:
+  Clock& clock_;
+  const GateLimits limits_;
+  std::unique_ptr<Gate> gate_;
+};
+
+class GateServerSocket final : public Poco::Net::ServerSocket {
+ public:
+  // Takes over one reference of `impl`.
+  explicit GateServerSocket(GateServerSocketImpl* impl) : ServerSocket(impl, true) {}
+};
+
+}  // namespace modhost::host

@@ -1,0 +1,235 @@
+#include "host/ingress/ingress.h"
+
+#include <Poco/Exception.h>
+#include <Poco/Net/HTTPRequestHandler.h>
+#include <Poco/Net/HTTPRequestHandlerFactory.h>
+#include <Poco/Net/HTTPServer.h>
+#include <Poco/Net/HTTPServerParams.h>
+#include <Poco/Net/HTTPServerRequest.h>
+#include <Poco/Net/HTTPServerRequestImpl.h>
+#include <Poco/Net/HTTPServerResponse.h>
+#include <Poco/ThreadPool.h>
+#include <strings.h>
+
+#include <istream>
+#include <utility>
+
+#include "host/base/log.h"
+#include "host/base/startup_error.h"
+#include "host/base/thread.h"
+#include "host/ingress/gate_socket.h"
+#include "host/ingress/http_status.h"
+#include "host/ingress/webhook.h"
+
+namespace modhost::host {
+
+namespace {
+
+namespace net = Poco::Net;
+
+constexpr char kHealthPath[] = "/health";
+// Poco's idle threads look up this often; with its default of 10 s a stop takes as long.
+constexpr int kThreadIdleMs = 250;
+
+struct Site {
+  Webhook& webhook;
+  AnswerCounts& counts;
+  const std::string path;
+};
+
+std::vector<std::string> valuesOf(const net::MessageHeader& fields, const char* name) {
+  std::vector<std::string> values;
+  for (const auto& [key, value] : fields) {
+    if (::strcasecmp(key.c_str(), name) == 0) values.push_back(value);
+  }
+  return values;
+}
+
+std::string readBody(net::HTTPServerRequest& request) {
+  const auto length = request.getContentLength64();
+  std::string body;
+  if (length > 0) body.reserve(static_cast<std::size_t>(length));  // the gate has bounded it
+  char bytes[8192];
+  while (request.stream().read(bytes, sizeof bytes) || request.stream().gcount() > 0) {
+    body.append(bytes, static_cast<std::size_t>(request.stream().gcount()));
+  }
+  return body;
+}
+
+WebhookRequest webhookRequest(net::HTTPServerRequest& request) {
+  return {{valuesOf(request, "X-Unique-Signature"), valuesOf(request, "X-Unique-Created-At")},
+          readBody(request),
+          request.get("X-Unique-Id", ""),
+          request.clientAddress().toString()};
+}
+
+std::string pathOf(const net::HTTPServerRequest& request) {
+  return request.getURI().substr(0, request.getURI().find('?'));
+}
+
+// One per request.
+class Handler final : public net::HTTPRequestHandler {
+ public:
+  explicit Handler(Site& site) : site_(site) {}
+
+  void handleRequest(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
+    WebhookReply reply;
+    try {
+      reply = replyTo(request, response);
+    } catch (const std::exception& error) {
+      logError("ingress", "a request failed", {{"why", error.what()}});
+    }
+    site_.counts.count(reply.answer);
+    try {
+      send(request, response, reply);
+    } catch (const Poco::Exception& error) {  // the peer has gone, or does not read
+      logInfo("ingress", "an answer was not taken", {{"why", error.displayText()}});
+    }
+  }
+
+ private:
+  WebhookReply replyTo(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+    const std::string path = pathOf(request);
+    const bool reads = request.getMethod() == "GET" || request.getMethod() == "HEAD";
+    if (path == kHealthPath) {
+      if (reads) return {Answer::kHealthy, {}};
+      response.set("Allow", "GET, HEAD");
+      return {Answer::kWrongMethod, {}};
+    }
+    if (path != site_.path) return {Answer::kNotFound, {}};
+    if (request.getMethod() == "POST") return site_.webhook.answer(webhookRequest(request));
+    response.set("Allow", "POST");
+    return {Answer::kWrongMethod, {}};
+  }
+
+  void send(net::HTTPServerRequest& request, net::HTTPServerResponse& response,
+            const WebhookReply& reply) {
+    const HttpStatus status = httpStatus(reply.answer);
+    response.setStatusAndReason(static_cast<net::HTTPResponse::HTTPStatus>(status.code),
+                                status.reason);
+    response.setContentType("application/json");
+    if (mayComeAgain(reply.answer)) response.set("Retry-After", std::to_string(kRetryAfterSeconds));
+    const bool keep = status.verified && request.getKeepAlive() && !site_.webhook.draining();
+    response.setKeepAlive(keep);
+    if (keep) gateSocket(request).keepAfterAnswer();
+    const std::string body = answerBody(reply.answer, reply.why);
+    response.sendBuffer(body.data(), body.size());
+  }
+
+  static GateSocket& gateSocket(net::HTTPServerRequest& request) {
+    auto& impl = dynamic_cast<net::HTTPServerRequestImpl&>(request);
+    return dynamic_cast<GateSocket&>(*impl.socket().impl());
+  }
+
+  Site& site_;
+};
+
+class Handlers final : public net::HTTPRequestHandlerFactory {
+ public:
+  explicit Handlers(Site& site) : site_(site) {}
+
+  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest& request) override {
+    // The gate has answered `Expect: 100-continue`. Poco would do so again, unless the status says
+    // that the request will not be served; ours is set when the answer is known.
+    request.response().setStatus(net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE);
+    return new Handler(site_);
+  }
+
+ private:
+  Site& site_;
+};
+
+net::HTTPServerParams::Ptr serverParams(const IngressSettings& settings) {
+  net::HTTPServerParams::Ptr params = new net::HTTPServerParams;
+  params->setKeepAlive(false);  // the gate's
+  params->setMaxThreads(settings.threads);
+  // Poco closes what it can not queue without a word; so its queue is as long as what the gate
+  // admits.
+  params->setMaxQueued(static_cast<int>(settings.connections_max) + 1);
+  params->setThreadIdleTime(Poco::Timespan(0, kThreadIdleMs * 1000));
+  return params;
+}
+
+GateLimits gateLimits(const IngressSettings& settings) {
+  return {{settings.head_max_bytes, settings.max_body_bytes},
+          settings.buffered_max_bytes,
+          settings.connections_max,
+          settings.read_timeout,
+          settings.write_timeout,
+          settings.idle_timeout};
+}
+
+void checkSettings(const IngressSettings& settings) {
+  const auto& secrets = settings.secrets;
+  const bool an_empty_one = std::find(secrets.begin(), secrets.end(), "") != secrets.end();
+  if (secrets.empty() || an_empty_one) {
+    throw StartupError("", "webhook.secrets: none, or an empty one; anybody could sign for it");
+  }
+  if (settings.path.empty() || settings.path[0] != '/' || settings.path == kHealthPath) {
+    throw StartupError("",
+                       "webhook.path: must begin with / and not be " + std::string(kHealthPath));
+  }
+}
+
+// Two references: one is the server's socket's, one ours.
+Poco::AutoPtr<GateServerSocketImpl> bindTo(Clock& clock, const IngressSettings& settings) {
+  checkSettings(settings);
+  const std::string where = settings.listen_host + ":" + std::to_string(settings.listen_port);
+  try {
+    const net::SocketAddress address(settings.listen_host,
+                                     static_cast<Poco::UInt16>(settings.listen_port));
+    return new GateServerSocketImpl(clock, gateLimits(settings), address);
+  } catch (const Poco::Exception& error) {
+    throw StartupError("", "cannot listen on " + where + ": " + error.displayText());
+  }
+}
+
+}  // namespace
+
+struct Ingress::Impl {
+  Impl(Clock& clock, Metrics& m, Inbox& inbox, CurrentRoutes& routes,
+       const IngressSettings& settings)
+      : metrics(m),
+        counts(m),
+        webhook(clock, m, inbox, routes, settings),
+        site{webhook, counts, settings.path},
+        door(bindTo(clock, settings)),
+        pool("ingress", 2, settings.threads + 2, 60, static_cast<int>(kThreadStackDefault)),
+        server(new Handlers(site), pool, GateServerSocket(door.duplicate()),
+               serverParams(settings)) {}
+
+  Metrics& metrics;
+  AnswerCounts counts;
+  Webhook webhook;
+  Site site;
+  Poco::AutoPtr<GateServerSocketImpl> door;
+  Poco::ThreadPool pool;
+  net::HTTPServer server;
+  bool started = false;
+};
+
+Ingress::Ingress(Clock& clock, Metrics& metrics, Inbox& inbox, CurrentRoutes& routes,
+                 const IngressSettings& settings)
+    : impl_(std::make_unique<Impl>(clock, metrics, inbox, routes, settings)) {}
+
+Ingress::~Ingress() { stop(); }
+
+int Ingress::port() const { return impl_->door->address().port(); }
+
+void Ingress::start() {
+  impl_->door->start(impl_->metrics, impl_->counts);
+  impl_->server.start();
+  impl_->started = true;
+}
+
+void Ingress::drain() { impl_->webhook.drain(); }
+
+// The gate first, with the server still answering what is ready; then the server has nothing left.
+void Ingress::stop() {
+  if (!std::exchange(impl_->started, false)) return;
+  impl_->door->stop();
+  impl_->server.stopAll(false);
+  impl_->pool.joinAll();
+}
+
+}  // namespace modhost::host

@@ -1,0 +1,155 @@
+#include "host/ingress/webhook.h"
+
+#include <utility>
+
+#include "host/base/log.h"
+
+namespace modhost::host {
+
+namespace {
+
+constexpr char kArea[] = "ingress";
+constexpr std::size_t kLoggedIdBytesMax = 64;
+
+// Around one fsync on an SSD, and what a full queue of them adds.
+const std::vector<double> kAckSecondsBounds = {0.001, 0.002, 0.005, 0.01, 0.025, 0.05,
+                                               0.1,   0.25,  0.5,   1,    2.5,   5};
+
+double seconds(SteadyTime::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+Answer refusal(SignatureVerdict verdict) {
+  switch (verdict) {
+    case SignatureVerdict::kMissing:
+      return Answer::kNoSignature;
+    case SignatureVerdict::kBadTimestamp:
+      return Answer::kBadTimestamp;
+    case SignatureVerdict::kStale:
+      return Answer::kStaleTimestamp;
+    case SignatureVerdict::kWrong:
+    case SignatureVerdict::kVerified:
+      break;
+  }
+  return Answer::kWrongSignature;
+}
+
+Answer inboxRefusal(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::kDuplicate:
+      return Answer::kDuplicate;
+    case ErrorKind::kFull:
+      return Answer::kInboxFull;
+    case ErrorKind::kCorrupt:
+      return Answer::kInboxFailed;
+    default:
+      return Answer::kInboxUnavailable;
+  }
+}
+
+// `why` is the inbox's own text: it names limits and errors, never an event's content.
+WebhookReply notStored(const Event& event, const Error& error) {
+  const Answer answer = inboxRefusal(error);
+  if (answer == Answer::kDuplicate) {
+    logDebug(kArea, "duplicate", {{"event", event.id}});
+  } else {
+    logWarn(kArea, "not stored; told to come again", {{"event", event.id}, {"why", error.message}});
+  }
+  return {answer, {}};
+}
+
+void logRefusal(const WebhookRequest& request, Answer answer) {
+  logWarn(kArea, "refused",
+          {{"why", httpStatus(answer).label},
+           {"peer", request.peer},
+           {"announced_id", request.announced_id.substr(0, kLoggedIdBytesMax)}});
+}
+
+}  // namespace
+
+Webhook::Webhook(Clock& clock, Metrics& metrics, Inbox& inbox, CurrentRoutes& routes,
+                 const IngressSettings& settings)
+    : clock_(clock),
+      inbox_(inbox),
+      routes_(routes),
+      signature_(settings.secrets, settings.tolerance),
+      max_event_age_(settings.max_event_age),
+      unrouted_(settings.unrouted),
+      stale_(
+          metrics.counter("modhost_webhook_stale_total",
+                          "Rightly signed webhooks refused for an old timestamp. Each one is lost: "
+                          "when this grows, a clock is wrong.")),
+      unrouted_total_(metrics.counter("modhost_unrouted_total", "Events that no route matched.")),
+      ack_seconds_(metrics.histogram("modhost_ack_seconds",
+                                     "From a complete webhook to its answer, the commit included.",
+                                     kAckSecondsBounds)) {}
+
+WebhookReply Webhook::answer(WebhookRequest request) {
+  if (draining_) return {Answer::kDraining, {}};
+  const SteadyTime begun = clock_.steadyNow();
+  const WallTime now = clock_.wallNow();
+  const SignatureVerdict verdict = signature_.verify(request.headers, request.body, now);
+  if (verdict != SignatureVerdict::kVerified) {
+    const Answer answer = refusal(verdict);
+    if (verdict == SignatureVerdict::kStale) stale_.add();
+    logRefusal(request, answer);
+    return {answer, {}};
+  }
+  WebhookReply reply = verified(std::move(request.body), now);
+  ack_seconds_.observe(seconds(clock_.steadyNow() - begun));
+  return reply;
+}
+
+WebhookReply Webhook::verified(std::string body, WallTime received_at) {
+  Result<ParsedEvent> parsed = parseEvent(std::move(body), received_at);
+  if (!parsed) {  // a body that is refused stays where it was
+    const Event kept =
+        unreadableEvent(std::move(body), received_at);  // NOLINT(bugprone-use-after-move)
+    return park(kept, parsed.error().message);
+  }
+  if (tooOld(parsed.value())) return park(*parsed.value().event, "too old");
+  return store(parsed.value());
+}
+
+WebhookReply Webhook::store(const ParsedEvent& parsed) {
+  const Event& event = *parsed.event;
+  const std::vector<Target> targets = routes_.get()->targets(event, *parsed.document);
+  if (targets.empty()) return unrouted(parsed.event);
+  const Result<Accepted> accepted = inbox_.accept(parsed.event, targets);
+  if (!accepted) return notStored(event, accepted.error());
+  logDebug(kArea, "stored", {{"event", event.id}, {"seq", accepted.value().seq}});
+  return {Answer::kStored, {}};
+}
+
+// Counted after it is safe: a refused dead letter comes again and would be counted twice.
+WebhookReply Webhook::unrouted(const EventPtr& event) {
+  if (unrouted_ == Unrouted::kDeadLetter) {
+    const Result<Accepted> parked = inbox_.park(*event, kUnroutedTarget, "no route matches");
+    if (!parked) return notStored(*event, parked.error());
+  }
+  unrouted_total_.add();
+  logInfo(kArea, "no route matches", {{"event", event->id}, {"type", event->type}});
+  return {Answer::kUnrouted, {}};
+}
+
+WebhookReply Webhook::park(const Event& event, std::string_view why) {
+  const Result<Accepted> parked = inbox_.park(event, kParkedTarget, why);
+  if (!parked && parked.error().kind != ErrorKind::kDuplicate) {
+    return notStored(event, parked.error());
+  }
+  logWarn(kArea, "parked", {{"event", event.id}, {"why", why}});
+  return {Answer::kParked, std::string(why)};
+}
+
+// A body that says nothing of its age is not held against its sender.
+bool Webhook::tooOld(const ParsedEvent& parsed) const {
+  if (max_event_age_.count() <= 0) return false;
+  const auto created = createdAtSeconds(*parsed.document);
+  if (!created) return false;
+  using Seconds = std::chrono::seconds;
+  const auto now =
+      std::chrono::duration_cast<Seconds>(parsed.event->received_at.time_since_epoch());
+  return *created < (now - std::chrono::duration_cast<Seconds>(max_event_age_)).count();
+}
+
+}  // namespace modhost::host

@@ -1,0 +1,61 @@
+// Webhook: what becomes of one complete POST: verified, parsed, routed, stored, answered. Knows
+// neither sockets nor Poco.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <string_view>
+
+#include "host/base/clock.h"
+#include "host/base/metrics.h"
+#include "host/inbox/inbox.h"
+#include "host/ingress/http_status.h"
+#include "host/ingress/ingress.h"
+#include "host/ingress/signature.h"
+#include "host/routes/route_table.h"
+
+namespace modhost::host {
+
+struct WebhookRequest {
+  SignatureHeaders headers;
+  std::string body;          // the bytes that were signed
+  std::string announced_id;  // X-Unique-Id; not signed, so it is logged and nothing else
+  std::string peer;          // for the log
+};
+
+struct WebhookReply {
+  Answer answer = Answer::kInternal;
+  std::string why;  // of kParked: fixed words
+};
+
+// Threads: any, at once.
+class Webhook {
+ public:
+  Webhook(Clock& clock, Metrics& metrics, Inbox& inbox, CurrentRoutes& routes,
+          const IngressSettings& settings);
+
+  // Blocks for the inbox's fsync. Throws only what the allocator throws.
+  WebhookReply answer(WebhookRequest request);
+
+  void drain() { draining_ = true; }
+  bool draining() const { return draining_; }
+
+ private:
+  WebhookReply verified(std::string body, WallTime received_at);
+  WebhookReply store(const ParsedEvent& parsed);
+  WebhookReply unrouted(const EventPtr& event);
+  WebhookReply park(const Event& event, std::string_view why);
+  bool tooOld(const ParsedEvent& parsed) const;
+
+  Clock& clock_;
+  Inbox& inbox_;
+  CurrentRoutes& routes_;
+  const SignatureCheck signature_;
+  const Milliseconds max_event_age_;
+  const Unrouted unrouted_;
+  Counter stale_, unrouted_total_;
+  Histogram ack_seconds_;
+  std::atomic<bool> draining_{false};
+};
+
+}  // namespace modhost::host
