@@ -1,4 +1,5 @@
-// Platform: the outgoing side. One call to the Unique API, bounded in time, retried as the contract says.
+// Platform: the outgoing side. One call to the Unique API, bounded in time, retried as the contract
+// says.
 #pragma once
 
 #include <cstdint>
@@ -34,18 +35,19 @@ struct PlatformOutcome {
 using PlatformDone = std::function<void(PlatformOutcome)>;
 using PlatformCallId = std::uint64_t;
 
-// Threads: call() and cancel() may be called from any thread at once, also from a callback. `done` runs
-// exactly once per call, on the platform's own thread: be quick, never block there.
-// Errors never hold the key, a request's body or a reply's body.
+// Threads: call() and cancel() may be called from any thread at once, also from a callback. `done`
+// runs exactly once per call, on the platform's own thread: be quick, never block there. Errors
+// never hold the key, a request's body or a reply's body.
 class Platform {
  public:
   virtual ~Platform() = default;
 
-  // Starts a call. Three tries on connection errors, 429 (Retry-After; every other call of that company
-  // waits too) and 5xx, with exponential delay and jitter, none beyond the deadline.
+  // Starts a call. Three tries on connection errors, 429 (Retry-After; every other call of that
+  // company waits too) and 5xx, with exponential delay and jitter, none beyond the deadline.
   virtual PlatformCallId call(PlatformRequest request, PlatformDone done) = 0;
 
-  // Stops a call: no further try; `done` gets kCancelled unless it has run. What is on the wire is cut.
+  // Stops a call: no further try; `done` gets kCancelled unless it has run. What is on the wire is
+  // cut.
   virtual void cancel(PlatformCallId id) = 0;
 };
 

@@ -20,7 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kBasePath[] = "/public/chat-gen2";
-constexpr auto kSafetyLimit = std::chrono::seconds(60);
+constexpr auto kSafetyLimit = std::chrono::seconds(30);
 constexpr std::size_t kStack = 512 * 1024;
 
 [[noreturn]] void fail(const char* what) {

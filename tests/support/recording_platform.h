@@ -72,10 +72,10 @@ class Hold {
 
 // Which calls a script is for. Empty members match everything.
 struct CallMatch {
-  std::string method;
-  std::string path_prefix;
-  int nth = 0;          // 0: every match; n: the nth match counted from script()
-  std::string company;  // x-company-id
+  std::string method = {};
+  std::string path_prefix = {};
+  int nth = 0;               // 0: every match; n: the nth match counted from script()
+  std::string company = {};  // x-company-id
 };
 
 // What happens to a matched call instead of, or around, the endpoint's own answer.
@@ -86,8 +86,8 @@ struct CallScript {
     kAfterHandling,  // the endpoint has done its work; the reply is never written
     kMidReply,       // likewise, and half of the reply is written
   };
-  int status = 0;    // 0: the endpoint answers; else the endpoint is not asked
-  std::string body;  // with `status`
+  int status = 0;         // 0: the endpoint answers; else the endpoint is not asked
+  std::string body = {};  // with `status`
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers = {};
   Cut cut = Cut::kNone;
@@ -172,8 +172,8 @@ class RecordingPlatform {
   MessageRow& messageRow(const std::string& id) REQUIRES(mutex_);
 
   // Constant after construction.
+  int port_ = 0;  // before listener_, whose making finds it
   Fd listener_;
-  int port_ = 0;
 
   // Synchronise themselves.
   std::atomic<bool> stopping_{false};

@@ -1,0 +1,169 @@
+#include "host/platform/curl_try.h"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <new>
+#include <string_view>
+#include <utility>
+
+namespace modhost::host {
+namespace {
+
+// Gateways drop idle connections after a minute or more; an older one is not worth the gamble.
+constexpr long kIdleConnectionSeconds = 45;
+
+bool canNeverWork(CURLcode code) {
+  switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_URL_MALFORMAT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+}  // namespace
+
+CurlTry::CurlTry(const PlatformClientSettings& settings)
+    : settings_(settings), easy_(curl_easy_init()) {
+  if (easy_ == nullptr) throw std::bad_alloc();
+}
+
+CurlTry::~CurlTry() {
+  curl_easy_cleanup(easy_);
+  curl_slist_free_all(headers_);
+}
+
+void CurlTry::prepare(const PlatformRequest& request, Milliseconds timeout, void* owner) {
+  curl_easy_reset(easy_);
+  body_.clear();
+  retry_after_.clear();
+  requests_ = 0;
+  too_large_ = false;
+  hopeless_ = false;
+  curl_easy_setopt(easy_, CURLOPT_PRIVATE, owner);
+  curl_easy_setopt(easy_, CURLOPT_URL, (settings_.api_base + request.path).c_str());
+  setHeaders(request);
+  setMethodAndBody(request);
+  setLimits(timeout);
+  curl_easy_setopt(easy_, CURLOPT_PREREQFUNCTION, beforeRequest);
+  curl_easy_setopt(easy_, CURLOPT_PREREQDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, onBody);
+  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, onHeader);
+  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
+}
+
+void CurlTry::setHeaders(const PlatformRequest& request) {
+  curl_slist_free_all(std::exchange(headers_, nullptr));
+  addHeader("Authorization", "Bearer " + settings_.api_key);
+  addHeader("x-app-id", settings_.app_id);
+  addHeader("x-user-id", request.user_id);
+  addHeader("x-company-id", request.company_id);
+  addHeader("x-api-version", settings_.api_version);
+  addHeader("Content-Type", "application/json");
+  addHeader("Expect", "");  // a body above 1 MiB would wait a second for a 100 that rarely comes
+  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_);
+  curl_easy_setopt(easy_, CURLOPT_USERAGENT, "modhost/" MODHOST_VERSION);
+}
+
+void CurlTry::addHeader(const std::string& name, const std::string& value) {
+  curl_slist* longer = curl_slist_append(headers_, (name + ": " + value).c_str());
+  if (longer == nullptr) throw std::bad_alloc();
+  headers_ = longer;
+}
+
+void CurlTry::setMethodAndBody(const PlatformRequest& request) {
+  if (request.method == "GET" && request.body.empty()) return;
+  curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  if (request.method == "DELETE" && request.body.empty()) return;
+  curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
+                   static_cast<curl_off_t>(request.body.size()));
+  curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request.body.data());
+}
+
+void CurlTry::setLimits(Milliseconds timeout) {
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
+  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(settings_.connect_timeout.count()));
+  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy_, CURLOPT_TCP_NODELAY, 1L);
+  curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy_, CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds);
+  // One request per connection at a time, so that a cut makes one call's fate unknown, not a
+  // hundred.
+  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy_, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!settings_.ca_file.empty()) {
+    curl_easy_setopt(easy_, CURLOPT_CAINFO, settings_.ca_file.c_str());
+  }
+}
+
+Result<PlatformReply> CurlTry::finish(CURLcode code) {
+  if (code == CURLE_OK) {
+    long status = 0;
+    curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+    return PlatformReply{static_cast<int>(status), std::move(body_)};
+  }
+  hopeless_ = too_large_ || canNeverWork(code);
+  if (too_large_) return Error{ErrorKind::kUnavailable, "the reply is longer than reply_max_bytes"};
+  if (code == CURLE_OPERATION_TIMEDOUT) {
+    return Error{ErrorKind::kTimeout, left() ? "no reply in time" : "no connection in time"};
+  }
+  if (code == CURLE_ABORTED_BY_CALLBACK) {
+    return Error{ErrorKind::kUnavailable, "the connection was lost before a reply came"};
+  }
+  return Error{ErrorKind::kUnavailable, curl_easy_strerror(code)};
+}
+
+void* CurlTry::owner(CURL* easy) {
+  char* raw = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &raw);
+  return raw;
+}
+
+// Runs before each request of this handle. A second one is libcurl's resend after a kept connection
+// died under the first, which may have arrived: our own retry rules count and space that.
+int CurlTry::beforeRequest(void* self, char*, char*, int, int) {
+  auto& one = *static_cast<CurlTry*>(self);
+  if (one.requests_ > 0) return CURL_PREREQFUNC_ABORT;
+  ++one.requests_;
+  return CURL_PREREQFUNC_OK;
+}
+
+std::size_t CurlTry::onBody(char* data, std::size_t, std::size_t size, void* self) {
+  auto& one = *static_cast<CurlTry*>(self);
+  if (one.body_.size() + size > one.settings_.reply_max_bytes) {
+    one.too_large_ = true;
+    return 0;
+  }
+  one.body_.append(data, size);
+  return size;
+}
+
+std::size_t CurlTry::onHeader(char* data, std::size_t, std::size_t size, void* self) {
+  constexpr std::string_view kRetryAfter = "retry-after:";
+  const std::string_view line(data, size);
+  if (size > kRetryAfter.size() &&
+      ::strncasecmp(data, kRetryAfter.data(), kRetryAfter.size()) == 0) {
+    static_cast<CurlTry*>(self)->retry_after_ = trimmed(line.substr(kRetryAfter.size()));
+  }
+  return size;
+}
+
+}  // namespace modhost::host
