@@ -1,0 +1,226 @@
+#include "sandbox/server.h"
+
+#include <Poco/Exception.h>
+#include <Poco/Net/HTTPRequestHandler.h>
+#include <Poco/Net/HTTPRequestHandlerFactory.h>
+#include <Poco/Net/HTTPServer.h>
+#include <Poco/Net/HTTPServerRequest.h>
+#include <Poco/Net/HTTPServerRequestImpl.h>
+#include <Poco/Net/HTTPServerResponse.h>
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/ThreadPool.h>
+#include <Poco/URI.h>
+
+#include <istream>
+#include <ostream>
+
+#include "host/base/log.h"
+#include "host/base/startup_error.h"
+#include "host/base/thread.h"
+#include "sandbox/text.h"
+
+namespace modhost::sandbox {
+namespace {
+
+namespace net = Poco::Net;
+
+constexpr int kListenBacklog = 1024;
+constexpr int kConnectionsQueuedMax = 1024;
+constexpr int kThreadIdleSeconds = 60;
+// A client that neither sends nor takes bytes for this long is let go.
+constexpr int kSocketTimeoutSeconds = 60;
+
+constexpr const char* kHtmlFault =
+    "<!doctype html><title>Sign in</title><p>This page comes from --fail …=html.</p>";
+
+struct Wiring {
+  ServerSettings settings;
+  Api& api;
+  Desk& desk;
+  FailRules& faults;
+  StopSignal& stop;
+};
+
+std::string lowerCase(std::string name) {
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return name;
+}
+
+std::string readBody(net::HTTPServerRequest& from, net::HTTPServerResponse& to) {
+  const bool too_long = from.getContentLength64() > static_cast<Poco::Int64>(kBodyBytesMax);
+  if (too_long) throw Refusal(413, "the body is over 8 MiB");
+  if (from.getExpectContinue()) to.sendContinue();
+  std::string body;
+  char buffer[16 * 1024];
+  while (from.stream().read(buffer, sizeof buffer), from.stream().gcount() > 0) {
+    body.append(buffer, static_cast<std::size_t>(from.stream().gcount()));
+    if (body.size() > kBodyBytesMax) throw Refusal(413, "the body is over 8 MiB");
+  }
+  return body;
+}
+
+void readTarget(const std::string& target, Request& request) {
+  try {
+    const Poco::URI uri(target);
+    request.path = target.substr(0, target.find_first_of("?#"));
+    for (const auto& [name, value] : uri.getQueryParameters()) {
+      request.query[validUtf8(name)] = validUtf8(value);
+    }
+  } catch (const Poco::Exception&) {
+    throw Refusal(400, "the request's target is no URI");
+  }
+}
+
+Request readRequest(net::HTTPServerRequest& from, net::HTTPServerResponse& to) {
+  Request request;
+  request.method = from.getMethod();
+  for (const auto& [name, value] : from) request.headers[lowerCase(name)] = validUtf8(value);
+  readTarget(from.getURI(), request);
+  request.body = readBody(from, to);
+  return request;
+}
+
+void writeHead(const Response& response, net::HTTPServerResponse& to) {
+  to.setStatusAndReason(static_cast<net::HTTPResponse::HTTPStatus>(response.status));
+  to.setContentType(response.content_type);
+  to.setContentLength64(static_cast<Poco::Int64>(response.body.size()));
+  for (const auto& [name, value] : response.headers) to.set(name, value);
+}
+
+void write(const Response& response, net::HTTPServerResponse& to) {
+  writeHead(response, to);
+  to.sendBuffer(response.body.data(), response.body.size());
+}
+
+// Half an answer, then the end of the connection: what a crashing proxy leaves behind.
+void writeCut(const Response& response, net::HTTPServerRequest& from, net::HTTPServerResponse& to) {
+  writeHead(response, to);
+  to.setKeepAlive(false);
+  to.send()
+      .write(response.body.data(), static_cast<std::streamsize>(response.body.size() / 2))
+      .flush();
+  dynamic_cast<net::HTTPServerRequestImpl&>(from).socket().shutdown();
+}
+
+Response faultResponse(const Fault& fault) {
+  Response response;
+  if (fault.kind == Fault::Kind::kHtml) {
+    response.content_type = "text/html; charset=utf-8";
+    response.body = kHtmlFault;
+    return response;
+  }
+  response = errorResponse(fault.status, "asked for with --fail");
+  if (fault.status == 429) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+class Handler final : public net::HTTPRequestHandler {
+ public:
+  explicit Handler(Wiring& wiring) : wiring_(wiring) {}
+
+  void handleRequest(net::HTTPServerRequest& from, net::HTTPServerResponse& to) override {
+    try {
+      serve(readRequest(from, to), from, to);
+    } catch (
+        const Refusal& refusal) {  // the body may be unread, so the connection is not used again
+      to.setKeepAlive(false);
+      write(errorResponse(refusal.status, refusal.what()), to);
+    } catch (const Poco::Exception& error) {
+      host::logDebug("sandbox", "a connection ended early", {{"why", error.displayText()}});
+    }
+  }
+
+ private:
+  void serve(const Request& request, net::HTTPServerRequest& from, net::HTTPServerResponse& to) {
+    if (Desk::serves(request.path)) return write(guarded(wiring_.desk, request), to);
+    const std::string path = apiPath(request.path);
+    wiring_.stop.pause(wiring_.settings.latency);
+    if (path.starts_with("/openai/")) wiring_.stop.pause(wiring_.settings.completion_latency);
+    const std::optional<Fault> fault = wiring_.faults.next(request.method, path);
+    if (fault && fault->kind != Fault::Kind::kCut) return write(faultResponse(*fault), to);
+    const Response response = guarded(wiring_.api, request);
+    host::logDebug("sandbox", request.method + " " + path, {{"status", response.status}});
+    if (fault) return writeCut(response, from, to);
+    write(response, to);
+  }
+
+  // The edge at which a disk's or a parser's trouble becomes an answer.
+  template <typename Part>
+  static Response guarded(Part& part, const Request& request) {
+    try {
+      return part.handle(request);
+    } catch (const std::exception& error) {
+      host::logError("sandbox", "a call failed", {{"why", error.what()}});
+      return errorResponse(500, "the sandbox failed; its log says why");
+    }
+  }
+
+  Wiring& wiring_;
+};
+
+class Factory final : public net::HTTPRequestHandlerFactory {
+ public:
+  explicit Factory(Wiring& wiring) : wiring_(wiring) {}
+  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override {
+    return new Handler(wiring_);  // Poco deletes it
+  }
+
+ private:
+  Wiring& wiring_;
+};
+
+// Without SO_REUSEPORT, which Poco's shorter bind() sets: a second sandbox on the port has to be
+// refused.
+net::ServerSocket listenOn(const std::string& address) {
+  try {
+    net::ServerSocket socket;
+    socket.bind(net::SocketAddress(address), /*reuseAddress=*/true, /*reusePort=*/false);
+    socket.listen(kListenBacklog);
+    return socket;
+  } catch (const Poco::Exception& error) {
+    throw host::StartupError(
+        "--listen " + address,
+        error.displayText() + "; expected a free address such as 127.0.0.1:8096");
+  }
+}
+
+net::HTTPServerParams::Ptr pocoParams() {
+  net::HTTPServerParams::Ptr params = new net::HTTPServerParams;
+  params->setMaxThreads(kConnectionsMax);
+  params->setMaxQueued(kConnectionsQueuedMax);
+  params->setTimeout(Poco::Timespan(kSocketTimeoutSeconds, 0));
+  params->setSoftwareVersion("");
+  return params;
+}
+
+}  // namespace
+
+struct Server::Parts {
+  Parts(Wiring wired)
+      : wiring(std::move(wired)),
+        socket(listenOn(wiring.settings.listen)),
+        pool("sandbox", 2, kConnectionsMax, kThreadIdleSeconds, host::kThreadStackDefault),
+        server(new Factory(wiring), pool, socket, pocoParams()) {}
+
+  Wiring wiring;
+  net::ServerSocket socket;
+  Poco::ThreadPool pool;
+  net::HTTPServer server;
+};
+
+Server::Server(ServerSettings settings, Api& api, Desk& desk, FailRules& faults, StopSignal& stop)
+    : parts_(std::make_unique<Parts>(Wiring{std::move(settings), api, desk, faults, stop})) {
+  parts_->server.start();
+}
+
+Server::~Server() {
+  parts_->wiring.stop.stop();
+  parts_->server.stopAll(/*abortCurrent=*/true);
+  parts_->pool.joinAll();
+}
+
+std::string Server::address() const { return parts_->socket.address().toString(); }
+
+}  // namespace modhost::sandbox
