@@ -1,8 +1,22 @@
-// Dispatcher: who runs, when, how often, and how it ends. It takes deliveries from the inbox, keeps each
-// module within its concurrency, its order and its deadline, decides about retries, and settles.
+// Dispatcher: who runs, when, how often, and how it ends. It takes deliveries from the inbox, keeps
+// each module within its concurrency, its order and its deadline, decides about retries, and
+// settles.
 //
-// One thread owns all state; completions, readiness and stop requests reach it through a queue. It blocks
-// only on inbox commits.
+// What it promises, of each delivery the inbox hands out:
+//   - it ends exactly once, and no two of its attempts ever run at once: an attempt is settled only
+//   after it
+//     was fenced and what it had on the wire was awaited;
+//   - its module never runs more than runner->concurrency() attempts;
+//   - with order_by chat, one delivery of a chat runs at a time and in the order of acceptance; one
+//   that
+//     waits for a retry holds its chat up until it has ended or is older than answer_within. The
+//     chat is free again once the end is decided: what is still owed to it is written into that
+//     event's own message;
+//   - when a module is saturated, the companies whose deliveries are in its window take turns.
+//
+// One thread owns all state; completions, readiness and stop requests reach it through a queue. It
+// blocks only on the inbox. All its waits are measured on the steady clock: a jump of the wall
+// clock moves none.
 #pragma once
 
 #include <functional>
@@ -20,7 +34,9 @@ namespace modhost::host {
 
 enum class OrderBy { kNone = 1, kChat };
 
-// `retry:` of one module. An attempt is repeated after backoff, 2·backoff, 4·backoff … up to backoff_max.
+// `retry:` of one module. An attempt is repeated after backoff, 2·backoff, 4·backoff … up to
+// backoff_max. A module that asks for a retry by itself names the delay, but is bound by the same
+// two maxima.
 struct RetrySettings {
   int attempts = 1;  // in all, the first included
   Milliseconds backoff{1'000};
@@ -33,32 +49,41 @@ struct Lane {
   Milliseconds timeout{120'000};  // per attempt
   OrderBy order_by = OrderBy::kNone;
   RetrySettings retry;
-  bool answers = false;           // a bad end of this module owes the chat an apology
+  bool answers = false;     // an end of this module without an answer owes the chat an apology
+  bool in_process = false;  // its runner's isolation: the host's unclean exits may be its fault
   std::shared_ptr<const std::vector<CallPattern>> platform_calls;
 };
 
 struct DispatchSettings {
-  Milliseconds answer_within{900'000};   // from receipt or replay; older unanswered work is ended
-  Milliseconds overrun_grace{1'000};     // between context.cancelled() at the deadline and giving up on it
-  Milliseconds drain{30'000};            // stop() waits this long for running deliveries
+  Milliseconds answer_within{900'000};  // from receipt or replay; older unanswered work is ended
+  Milliseconds overrun_grace{
+      1'000};                  // between context.cancelled() at the deadline and giving up on it
+  Milliseconds drain{30'000};  // stop() waits this long for running deliveries
   int interruptions_max = 3;
-  std::size_t window = 1'024;            // deliveries held in memory per module
+  std::size_t window = 1'024;  // deliveries held in memory per module; retries and closings too
+  std::size_t window_bytes = 33'554'432;  // of their bodies; none is taken above it
+  int closing_tries = 3;  // rounds of closing calls; then a dead letter says what is open
+  Milliseconds closing_backoff{2'000};  // before the second round; doubles
+  Milliseconds inbox_pause{200};        // before the inbox is asked again after kUnavailable
 };
 
 class Dispatcher {
  public:
-  // `lanes` by module id (its runner's description().id).
+  // `lanes` by module id (its runner's description().id), each once. What is referred to must
+  // outlive this.
   Dispatcher(Inbox& inbox, Guard& guard, Clock& clock, Metrics& metrics, DispatchSettings settings,
              std::vector<Lane> lanes);
   // stop(), if it was not called.
   ~Dispatcher();
 
-  // Starts the thread and takes what waits. Deliveries for modules that have no lane are ended as
-  // kNotConfigured.
+  // Sets inbox.onReady, starts the thread and takes what waits. Deliveries for modules that have no
+  // lane are ended as kNotConfigured. Called once, before the first accept.
   void start();
 
-  // Nothing new is begun; running deliveries finish until `drain`, then are fenced, what is on the wire is
-  // awaited, and they are handed back uncounted. Returns when all is settled. Runners are not stopped.
+  // Nothing new is begun; running deliveries finish until `drain`, then are fenced, what is on the
+  // wire is awaited, and they are handed back uncounted. Closing calls still out by then are left
+  // to the next start. Returns when all is settled. Runners are not stopped; what they or the guard
+  // report later is ignored. Called by one thread; a second call does nothing.
   void stop();
 
  private:

@@ -1,0 +1,483 @@
+// One turn of the loop: take what the inbox has, start what may start (one begin() for all of it),
+// hand over the settlements of the turn, then sleep until somebody reports or a moment comes.
+//
+// An attempt's way: begun → running → [past its deadline: overrunning] → fencing → decided. Only
+// `decide` looks at the guard's ledger and at the fate, and only after the fence was quiet: from
+// there on nothing of that attempt can reach the chat any more, so another attempt, or the closing,
+// may.
+//
+// When storage has failed for good, what the module did is no longer recorded and nothing is
+// decided on it: running attempts are fenced when they come back, and the next process hands them
+// out again.
+#include "host/dispatch/dispatch_loop.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "host/base/assert.h"
+#include "host/base/log.h"
+
+namespace modhost::host {
+namespace {
+
+// Taken from the inbox at once, so that window_bytes is overshot by few bodies, and so that a
+// backlog on disk is not read one by one.
+constexpr std::size_t kTakenAtOnce = 64;
+
+Milliseconds clamped(Milliseconds value, Milliseconds max) {
+  return std::clamp(value, Milliseconds{}, max);
+}
+
+}  // namespace
+
+DispatchLoop::DispatchLoop(Inbox& inbox, Guard& guard, Clock& clock, Metrics& metrics,
+                           const DispatchSettings& settings, std::vector<Lane> lanes,
+                           std::shared_ptr<Mailbox> mailbox)
+    : inbox_(inbox),
+      guard_(guard),
+      clock_(clock),
+      metrics_(metrics),
+      settings_(settings),
+      mailbox_(std::move(mailbox)),
+      closings_(inbox, guard, clock, mailbox_, settings_,
+                {[this](const Ending& ending, Settlement::To to) {
+                   LaneState& lane = laneOf(ending.delivery.key.target);
+                   --lane.closing;
+                   settleEnded(lane, ending, to);
+                 },
+                 [this] { flush(); }, [this](const Error& error) { inboxFailed(error); }}) {
+  for (Lane& lane : lanes) {
+    const Target target = lane.runner->description().id;
+    const bool added = lanes_.try_emplace(target, target, std::move(lane), metrics_).second;
+    MODHOST_ASSERT(added);
+  }
+}
+
+void DispatchLoop::run() {
+  while (!finished()) {
+    takeWork();
+    const bool started = startReady();
+    tellSiblings();
+    flush();
+    // What was started made room for more, so that is looked at before sleeping.
+    read(mailbox_->take(started ? clock_.steadyNow() : wakeAt()));
+    fireTimers();
+  }
+  flush();
+}
+
+// --- taking from the inbox ---
+
+void DispatchLoop::takeWork() {
+  if (!takingWork()) return;
+  findTargets();
+  for (auto& [target, lane] : lanes_) {
+    refill(lane);
+    expire(lane);
+    lane.metrics.held.set(static_cast<double>(lane.held.size() + lane.closing));
+  }
+}
+
+void DispatchLoop::findTargets() {
+  if (targets_known_) return;
+  const Result<std::vector<Target>> open = inbox_.openTargets();
+  if (!open) return inboxFailed(open.error());
+  for (const Target& target : open.value()) laneOf(target);
+  targets_known_ = true;
+}
+
+// While something can be started anyway, waits until a whole slice fits.
+void DispatchLoop::refill(LaneState& lane) {
+  const std::size_t slice = std::min(kTakenAtOnce, settings_.window);
+  while (lane.more && takingWork()) {
+    const std::size_t room = lane.room(settings_);
+    if (room == 0 || (room < slice && lane.queue.startable(clock_.steadyNow()))) return;
+    Result<std::vector<Delivery>> taken = inbox_.next(lane.target, std::min(room, slice));
+    if (!taken) return inboxFailed(taken.error());
+    lane.more = !taken.value().empty();
+    for (Delivery& delivery : taken.value()) admit(lane, std::move(delivery));
+  }
+}
+
+void DispatchLoop::admit(LaneState& lane, Delivery delivery) {
+  const EventSeq seq = delivery.key.seq;
+  const Event& event = *delivery.event;
+  lane.bytes += event.body.size();
+  lane.queue.add({seq, event.company_id, lane.lane.order_by == OrderBy::kChat ? event.chat_id : "",
+                  readyAt(lane, delivery), staleAt(delivery)});
+  Held fresh;
+  fresh.stale_at = staleAt(delivery);
+  fresh.delivery = std::move(delivery);
+  const auto added = lane.held.emplace(seq, std::move(fresh));
+  MODHOST_ASSERT(added.second);
+
+  Held& held = added.first->second;
+  if (held.delivery.closing) {
+    endForGood(lane, held, *held.delivery.closing, "", standingOrWorst(held.delivery.key));
+  } else if (!lane.configured()) {
+    endForGood(lane, held, End::kNotConfigured, "module not configured",
+               standingOrWorst(held.delivery.key));
+  }
+}
+
+void DispatchLoop::expire(LaneState& lane) {
+  for (const EventSeq seq : lane.queue.takeStale(clock_.steadyNow())) {
+    Held& held = lane.held.at(seq);
+    if (!lane.owesAnswer(*held.delivery.event)) continue;
+    endForGood(lane, held, End::kExpired, "older than answer_within before it could run",
+               standingOrWorst(held.delivery.key));
+  }
+}
+
+// --- starting ---
+
+bool DispatchLoop::startReady() {
+  const std::vector<Startable> picked = pickReady();
+  if (picked.empty() || !beginAll(picked)) return false;
+  for (const Startable& next : picked) launch(*next.lane, *next.held);
+  return true;
+}
+
+std::vector<DispatchLoop::Startable> DispatchLoop::pickReady() {
+  std::vector<Startable> picked;
+  if (!takingWork()) return picked;
+  const SteadyTime now = clock_.steadyNow();
+  for (auto& [target, lane] : lanes_) {
+    if (!lane.queue.startable(now)) continue;
+    for (int slots = lane.slots(); slots > 0; --slots) {
+      const std::optional<EventSeq> seq = lane.queue.start(now);
+      if (!seq) break;
+      picked.push_back({&lane, &lane.held.at(*seq)});
+    }
+  }
+  return picked;
+}
+
+bool DispatchLoop::beginAll(const std::vector<Startable>& picked) {
+  std::vector<Begin> begins;
+  for (const Startable& next : picked) {
+    begins.push_back({next.held->delivery.key, next.lane->lane.in_process});
+  }
+  flush();  // what waits again must be known to wait before it can begin
+  const Result<void> begun = inbox_.begin(begins);
+  if (begun) return true;
+  for (const Startable& next : picked) {
+    next.lane->queue.again(next.held->delivery.key.seq, clock_.steadyNow());
+  }
+  inboxFailed(begun.error());
+  return false;
+}
+
+void DispatchLoop::launch(LaneState& lane, Held& held) {
+  const DeliveryKey& key = held.delivery.key;
+  const AttemptToken token = ++last_token_;
+  held.started_at = clock_.steadyNow();
+  const SteadyTime deadline = held.started_at + lane.lane.timeout;
+  ++held.delivery.attempts;
+  held.token = token;
+  held.phase = Held::Phase::kRunning;
+  held.end = {};
+  held.deadline_passed = false;
+  held.guarded = guard_.open(held.delivery, deadline, lane.lane.platform_calls);
+  held.delivery.begun = true;  // from the next attempt on, there is a ledger to read
+  timers_.set(key, deadline);
+  ++attempts_out_;
+  lane.metrics.running.set(++lane.running);
+  lane.lane.runner->start(
+      {token, held.delivery.event, held.delivery.attempts, deadline, held.guarded},
+      [mailbox = mailbox_, key, token](AttemptEnd end) {
+        mailbox->post(AttemptEnded{key, token, std::move(end)});
+      });
+}
+
+// --- what others report, and what time brings ---
+
+void DispatchLoop::read(const Mail& mail) {
+  for (const Target& target : mail.ready) laneOf(target).more = true;
+  for (const Message& message : mail.messages) {
+    std::visit([this](const auto& any) { on(any); }, message);
+  }
+  if (mail.stop && !drain_until_) drain_until_ = clock_.steadyNow() + settings_.drain;
+}
+
+void DispatchLoop::on(const AttemptEnded& message) {
+  LaneState& lane = laneOf(message.key.target);
+  Held* held = find(lane, message.key, message.token);
+  if (held == nullptr || held->phase == Held::Phase::kFencing) return;  // too late to matter
+  held->end = message.end;
+  leaveModule(lane, *held);
+}
+
+void DispatchLoop::on(const AttemptQuiet& message) {
+  LaneState& lane = laneOf(message.key.target);
+  Held* held = find(lane, message.key, message.token);
+  MODHOST_ASSERT(held != nullptr && held->phase == Held::Phase::kFencing);
+  decide(lane, *held);
+}
+
+void DispatchLoop::on(const ClosingCallsDone& message) { closings_.done(message); }
+
+void DispatchLoop::fireTimers() {
+  const SteadyTime now = clock_.steadyNow();
+  if (pause_until_ && now >= *pause_until_) pause_until_.reset();
+  for (const DeliveryKey& key : timers_.takeDue(now)) {
+    LaneState& lane = laneOf(key.target);
+    timeIsUp(lane, lane.held.at(key.seq));
+  }
+  closings_.fire(now);
+  if (drain_until_ && !drained_ && now >= *drain_until_) handBackRunning();
+}
+
+void DispatchLoop::timeIsUp(LaneState& lane, Held& held) {
+  switch (held.phase) {
+    case Held::Phase::kRunning:
+      held.phase = Held::Phase::kOverrunning;
+      held.deadline_passed = true;
+      held.guarded->cancel();
+      lane.lane.runner->cancel(held.token);
+      timers_.set(held.delivery.key, clock_.steadyNow() + settings_.overrun_grace);
+      return;
+    case Held::Phase::kOverrunning:
+      return giveUp(lane, held);
+    case Held::Phase::kFencing:
+      return decide(lane, held);
+    case Held::Phase::kWaiting:
+      break;
+  }
+  MODHOST_ASSERT(false);
+}
+
+void DispatchLoop::giveUp(LaneState& lane, Held& held) {
+  lane.lane.runner->abandon(held.token);
+  lane.metrics.overruns.add();
+  held.end.text = "still running after its deadline and overrun_grace";
+  leaveModule(lane, held);
+}
+
+void DispatchLoop::handBackRunning() {
+  drained_ = true;
+  for (auto& [target, lane] : lanes_) {
+    for (auto& [seq, held] : lane.held) {
+      const bool with_module =
+          held.phase == Held::Phase::kRunning || held.phase == Held::Phase::kOverrunning;
+      if (!with_module) continue;
+      held.handing_back = true;
+      lane.lane.runner->cancel(held.token);
+      leaveModule(lane, held);
+    }
+  }
+}
+
+// --- ending an attempt ---
+
+void DispatchLoop::leaveModule(LaneState& lane, Held& held) {
+  const std::chrono::duration<double> seconds = clock_.steadyNow() - held.started_at;
+  lane.metrics.attempt_seconds.observe(seconds.count());
+  lane.metrics.running.set(--lane.running);
+  timers_.cancel(held.delivery.key);
+  held.phase = Held::Phase::kFencing;
+  held.guarded->revoke([mailbox = mailbox_, key = held.delivery.key, token = held.token] {
+    mailbox->post(AttemptQuiet{key, token});
+  });
+}
+
+void DispatchLoop::decide(LaneState& lane, Held& held) {
+  if (held.handing_back) return handBack(lane, held);
+  const DeliveryKey& key = held.delivery.key;
+  const Result<Guard::Standing> standing = guard_.standing(key);
+  if (!standing) inboxFailed(standing.error());
+  if (storage_failed_) return leaveToNextProcess(lane, held);
+  if (!standing && drain_until_) return handBack(lane, held);
+  if (!standing) return timers_.set(key, clock_.steadyNow() + settings_.inbox_pause);
+  apply(lane, held, fateOf(lane, held, standing.value().answered), standing.value());
+}
+
+Fate DispatchLoop::fateOf(const LaneState& lane, const Held& held, bool answered) const {
+  AttemptReport report{held.end,
+                       held.deadline_passed,
+                       held.delivery.attempts,
+                       held.delivery.interruptions,
+                       std::nullopt,
+                       answered};
+  if (lane.owesAnswer(*held.delivery.event)) {
+    report.answer_left =
+        std::chrono::duration_cast<Milliseconds>(held.stale_at - clock_.steadyNow());
+  }
+  return decideFate(report, {lane.lane.retry, settings_.interruptions_max});
+}
+
+void DispatchLoop::apply(LaneState& lane, Held& held, const Fate& fate,
+                         const Guard::Standing& standing) {
+  held.guarded.reset();
+  --attempts_out_;
+  if (fate.next == Fate::Next::kEnd) {
+    return endForGood(lane, held, fate.end, fate.error, standing);
+  }
+  waitAgain(lane, held, fate);
+}
+
+void DispatchLoop::waitAgain(LaneState& lane, Held& held, const Fate& fate) {
+  Delivery& delivery = held.delivery;
+  logInfo("dispatch", "attempt to be repeated",
+          {{"event", delivery.event->id},
+           {"module", lane.target},
+           {"attempt", delivery.attempts},
+           {"end", endWord(fate.end)},
+           {"in_ms", fate.delay.count()},
+           {"error", fate.error}});
+  Settlement settlement{delivery.key, Settlement::To::kHandBack, fate.end, {}, fate.error};
+  if (fate.next == Fate::Next::kRetry) {
+    settlement.to = Settlement::To::kRetry;
+    settlement.due = clock_.wallNow() + fate.delay;
+    lane.metrics.retries.add();
+  } else {
+    --delivery.attempts;
+  }
+  if (fate.next == Fate::Next::kInterrupted) {
+    settlement.to = Settlement::To::kInterrupted;
+    ++delivery.interruptions;
+  }
+  settlements_.push_back(std::move(settlement));
+  held.phase = Held::Phase::kWaiting;
+  lane.queue.again(delivery.key.seq, clock_.steadyNow() + fate.delay);
+}
+
+// Of a host that stops: the next process gets it.
+void DispatchLoop::handBack(LaneState& lane, Held& held) {
+  logInfo("dispatch", "attempt handed back",
+          {{"event", held.delivery.event->id}, {"module", lane.target}});
+  settlements_.push_back({held.delivery.key, Settlement::To::kHandBack, End::kInterrupted, {}, ""});
+  leaveToNextProcess(lane, held);
+}
+
+void DispatchLoop::leaveToNextProcess(LaneState& lane, Held& held) {
+  --attempts_out_;
+  lane.bytes -= held.delivery.event->body.size();
+  release(lane, held);
+}
+
+// --- ending a delivery ---
+
+void DispatchLoop::endForGood(LaneState& lane, Held& held, End end, std::string error,
+                              const Guard::Standing& standing) {
+  const EventPtr event = held.delivery.event;
+  log(isGood(end) ? LogLevel::kDebug : LogLevel::kWarn, "dispatch", "delivery ended",
+      {{"event", event->id},
+       {"module", lane.target},
+       {"attempt", held.delivery.attempts},
+       {"end", endWord(end)},
+       {"error", error}});
+  const bool apology_owed = lane.owesAnswer(*event) && !standing.answered;
+  Ending ending{held.delivery,       end,         std::move(error), held.stale_at,
+                standing.open_steps, apology_owed};
+  release(lane, held);
+  if (standing.open_steps || apology_owed) return close(lane, std::move(ending));
+  settleEnded(lane, ending, isGood(end) ? Settlement::To::kDone : Settlement::To::kDead);
+}
+
+// What is owed is recorded before the first closing call, so that a crash repeats the closing only.
+void DispatchLoop::close(LaneState& lane, Ending ending) {
+  const DeliveryKey& key = ending.delivery.key;
+  if (ending.apology_owed) lane.metrics.apologies_due.add();
+  if (ending.steps_owed && ending.end == End::kOk) {
+    lane.metrics.steps_left_open.add();
+    logWarn("dispatch", "ok with open steps; they are completed for the module",
+            {{"event", ending.delivery.event->id}, {"module", lane.target}});
+  }
+  if (!ending.delivery.closing) {
+    settlements_.push_back({key, Settlement::To::kClosing, ending.end, {}, ending.error});
+  }
+  ++lane.closing;
+  closings_.add(std::move(ending));
+}
+
+void DispatchLoop::settleEnded(LaneState& lane, const Ending& ending, Settlement::To to) {
+  const DeliveryKey& key = ending.delivery.key;
+  lane.bytes -= ending.delivery.event->body.size();
+  lane.metrics.ended.at(ending.end).add();
+  settlements_.push_back({key, to, ending.end, {}, ending.error});
+  ended_.push_back(key.seq);
+}
+
+void DispatchLoop::release(LaneState& lane, const Held& held) {
+  const EventSeq seq = held.delivery.key.seq;
+  lane.queue.remove(seq);
+  lane.held.erase(seq);
+}
+
+void DispatchLoop::tellSiblings() {
+  while (!ended_.empty()) {
+    for (const EventSeq seq : std::exchange(ended_, {})) closings_.wake(seq);
+  }
+}
+
+void DispatchLoop::flush() {
+  if (!settlements_.empty()) inbox_.settle(std::exchange(settlements_, {}));
+}
+
+// --- small answers ---
+
+void DispatchLoop::inboxFailed(const Error& error) {
+  const bool for_good = error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kNotOwner;
+  if (storage_failed_) return;
+  if (for_good) {
+    storage_failed_ = true;
+    return logError("dispatch", "storage failed: nothing more is begun",
+                    {{"error", error.message}});
+  }
+  if (!pause_until_) logWarn("dispatch", "the inbox asks for time", {{"error", error.message}});
+  pause_until_ = clock_.steadyNow() + settings_.inbox_pause;
+}
+
+// Where the ledger cannot be read, everything counts as owed: Guard::close looks again before it
+// writes.
+Guard::Standing DispatchLoop::standingOrWorst(const DeliveryKey& key) {
+  const Result<Guard::Standing> standing = guard_.standing(key);
+  if (standing) return standing.value();
+  inboxFailed(standing.error());
+  return {true, false};
+}
+
+// The wall clock is asked once, when the delivery is taken, and believed within bounds: a stored
+// moment that lies in the future after the clock was set back makes nothing wait longer than it
+// could have had to.
+SteadyTime DispatchLoop::staleAt(const Delivery& delivery) const {
+  const Milliseconds age =
+      clamped(clock_.wallNow() - delivery.answer_from, settings_.answer_within);
+  return clock_.steadyNow() + (settings_.answer_within - age);
+}
+
+SteadyTime DispatchLoop::readyAt(const LaneState& lane, const Delivery& delivery) const {
+  return clock_.steadyNow() + clamped(delivery.due - clock_.wallNow(), lane.lane.retry.backoff_max);
+}
+
+// One that is not known yet belongs to a module which is no longer configured.
+LaneState& DispatchLoop::laneOf(const Target& target) {
+  return lanes_.try_emplace(target, target, Lane{}, metrics_).first->second;
+}
+
+// Null: that attempt is over.
+Held* DispatchLoop::find(LaneState& lane, const DeliveryKey& key, AttemptToken token) {
+  const auto found = lane.held.find(key.seq);
+  const bool current = found != lane.held.end() && found->second.token == token;
+  return current ? &found->second : nullptr;
+}
+
+bool DispatchLoop::takingWork() const { return !storage_failed_ && !drain_until_ && !pause_until_; }
+
+bool DispatchLoop::finished() const {
+  if (!drain_until_ || attempts_out_ > 0) return false;
+  return drained_ || !closings_.calling();
+}
+
+std::optional<SteadyTime> DispatchLoop::wakeAt() const {
+  std::optional<SteadyTime> at = earlier(timers_.next(), closings_.wakeAt());
+  at = earlier(at, pause_until_);
+  if (!drained_) at = earlier(at, drain_until_);
+  if (!takingWork()) return at;
+  for (const auto& [target, lane] : lanes_) at = earlier(at, lane.queue.wakeAt());
+  return at;
+}
+
+}  // namespace modhost::host

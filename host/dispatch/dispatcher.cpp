@@ -1,0 +1,51 @@
+#include "host/dispatch/dispatcher.h"
+
+#include <utility>
+
+#include "host/base/thread.h"
+#include "host/dispatch/dispatch_loop.h"
+#include "host/dispatch/mailbox.h"
+
+namespace modhost::host {
+
+// The loop is made before the thread and outlives it. The mailbox outlives both in the callbacks
+// that hold it.
+class Dispatcher::Impl {
+ public:
+  Impl(Inbox& inbox, Guard& guard, Clock& clock, Metrics& metrics, const DispatchSettings& settings,
+       std::vector<Lane> lanes)
+      : inbox_(inbox),
+        mailbox_(std::make_shared<Mailbox>(clock)),
+        loop_(inbox, guard, clock, metrics, settings, std::move(lanes), mailbox_) {}
+
+  ~Impl() { stop(); }
+
+  void start() {
+    inbox_.onReady([mailbox = mailbox_](const Target& target) { mailbox->ready(target); });
+    thread_ = Thread("dispatch", [this] { loop_.run(); });
+  }
+
+  void stop() {
+    mailbox_->stop();
+    thread_.join();
+    mailbox_->close();
+  }
+
+ private:
+  Inbox& inbox_;
+  const std::shared_ptr<Mailbox> mailbox_;
+  DispatchLoop loop_;
+  Thread thread_;
+};
+
+Dispatcher::Dispatcher(Inbox& inbox, Guard& guard, Clock& clock, Metrics& metrics,
+                       DispatchSettings settings, std::vector<Lane> lanes)
+    : impl_(std::make_unique<Impl>(inbox, guard, clock, metrics, settings, std::move(lanes))) {}
+
+Dispatcher::~Dispatcher() = default;
+
+void Dispatcher::start() { impl_->start(); }
+
+void Dispatcher::stop() { impl_->stop(); }
+
+}  // namespace modhost::host

@@ -1,0 +1,92 @@
+// LaneQueue: which of one module's waiting deliveries runs next. Pure bookkeeping: no clock, no
+// thread, no I/O.
+//
+// Every delivery stands in a line. Deliveries of one chat (of one company) share a line; one
+// without a chat, or of a module that does not order by chat, has a line to itself. Of a line at
+// most one delivery is out at a time, lowest sequence first. One that is not ready yet (a retry's
+// back-off) holds its line up, unless it has become stale: then those behind it may pass.
+//
+// The lines that have something ready wait for their company's turn; companies take turns one
+// delivery each, so that one company's flood delays another's delivery by one, not by the flood.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "host/dispatch/timers.h"
+#include "host/inbox/inbox.h"
+
+namespace modhost::host {
+
+class LaneQueue {
+ public:
+  struct Entry {
+    EventSeq seq = 0;
+    std::string company;
+    std::string chat;       // empty: a line to itself
+    SteadyTime ready_at{};  // not before
+    SteadyTime stale_at{};  // from then on it holds nobody up
+  };
+
+  // `entry.seq` is new here.
+  void add(Entry entry);
+
+  // Whether start() would give something.
+  bool startable(SteadyTime now);
+
+  // Takes out the next to run now. Its line stands still until again() or remove().
+  std::optional<EventSeq> start(SteadyTime now);
+
+  // One that is out waits again, in its old place.
+  void again(EventSeq seq, SteadyTime ready_at);
+
+  // Forgets one, out or waiting.
+  void remove(EventSeq seq);
+
+  // Those that have become stale while waiting, each told once per wait.
+  std::vector<EventSeq> takeStale(SteadyTime now);
+
+  // When startable() or takeStale() may change by time alone.
+  std::optional<SteadyTime> wakeAt() const;
+
+ private:
+  // Company, chat, and the sequence of one that stands alone (0 for a chat's line).
+  using LineName = std::tuple<std::string, std::string, EventSeq>;
+
+  struct Item {
+    LineName line;
+    SteadyTime stale_at{};
+    bool ready = false;
+    bool stale = false;
+  };
+  struct Line {
+    std::set<EventSeq> waiting;
+    std::optional<EventSeq> out;
+    std::optional<EventSeq> offered;  // the one of `waiting` that stands in its company's `ready`
+  };
+  struct Company {
+    std::set<EventSeq> ready;  // at most one per line
+    bool in_turn = false;      // stands in turns_
+  };
+
+  void wait(EventSeq seq, Item& item, SteadyTime ready_at);
+  void advance(SteadyTime now);
+  void offer(const LineName& name);
+  void withdraw(const LineName& name, Line& line);
+  std::optional<EventSeq> firstOf(const Line& line) const;
+
+  std::map<EventSeq, Item> items_;
+  std::map<LineName, Line> lines_;
+  std::map<std::string, Company> companies_;
+  std::deque<std::string> turns_;
+  std::size_t ready_ = 0;  // over all companies
+  Timers<EventSeq> ready_at_;
+  Timers<EventSeq> stale_at_;
+};
+
+}  // namespace modhost::host

@@ -1,0 +1,61 @@
+#include "host/dispatch/lane_state.h"
+
+#include <algorithm>
+#include <string>
+
+#include "host/dispatch/delivery_fate.h"
+
+namespace modhost::host {
+namespace {
+
+const std::vector<double> kAttemptSeconds = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1,
+                                             2.5,   5,     10,   30,   60,  120, 300};
+
+std::map<End, Counter> endCounters(Metrics& metrics, const Target& target) {
+  std::map<End, Counter> counters;
+  for (const End end : {End::kOk, End::kSkipped, End::kRejected, End::kFailed, End::kOverran,
+                        End::kInterrupted, End::kNotConfigured, End::kExpired}) {
+    counters.emplace(
+        end, metrics.counter("modhost_deliveries_total", "Deliveries that ended for good, by how.",
+                             {{"module", target}, {"end", std::string(endWord(end))}}));
+  }
+  return counters;
+}
+
+}  // namespace
+
+LaneMetrics::LaneMetrics(Metrics& metrics, const Target& target)
+    : ended(endCounters(metrics, target)),
+      attempt_seconds(metrics.histogram("modhost_attempt_seconds",
+                                        "How long the module had an attempt, overruns included.",
+                                        kAttemptSeconds, {{"module", target}})),
+      running(
+          metrics.gauge("modhost_running", "Attempts the module has now.", {{"module", target}})),
+      held(metrics.gauge("modhost_deliveries_held",
+                         "Deliveries in memory: waiting, running, closing; at most the window.",
+                         {{"module", target}})),
+      retries(metrics.counter("modhost_retries_total",
+                              "Attempts after which the delivery waits for another.",
+                              {{"module", target}})),
+      overruns(metrics.counter("modhost_overruns_total",
+                               "Attempts given up on after their deadline and overrun_grace.",
+                               {{"module", target}})),
+      steps_left_open(metrics.counter("modhost_steps_left_open_total",
+                                      "Deliveries that ended ok with a message log still open.",
+                                      {{"module", target}})),
+      apologies_due(metrics.counter("modhost_apologies_due_total",
+                                    "Deliveries that ended for good while no answer stood.",
+                                    {{"module", target}})) {}
+
+// An event without an assistant message shows no bubble: there is nothing to write an apology into.
+bool LaneState::owesAnswer(const Event& event) const {
+  return (lane.answers || !configured()) && !event.assistant_message_id.empty();
+}
+
+std::size_t LaneState::room(const DispatchSettings& settings) const {
+  const std::size_t taken = held.size() + closing;
+  if (taken >= settings.window || bytes >= settings.window_bytes) return 0;
+  return settings.window - taken;
+}
+
+}  // namespace modhost::host

@@ -1,0 +1,74 @@
+// LaneState: one module's deliveries in memory and the numbers kept about them. Plain data of the
+// dispatch thread; what happens to it is decided in dispatch_loop.cpp.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "host/base/metrics.h"
+#include "host/dispatch/dispatcher.h"
+#include "host/dispatch/lane_queue.h"
+
+namespace modhost::host {
+
+// One delivery from next() until its end is decided.
+struct Held {
+  enum class Phase {
+    kWaiting = 1,  // in the lane's queue
+    kRunning,      // the module has it
+    kOverrunning,  // past its deadline: told to give up
+    kFencing,      // the module has it no more; what is on the wire is awaited
+  };
+
+  Delivery delivery;
+  SteadyTime stale_at{};  // answer_within after receipt or replay
+  Phase phase = Phase::kWaiting;
+
+  // Of the latest attempt.
+  AttemptToken token = 0;
+  SteadyTime started_at{};
+  std::shared_ptr<GuardedAttempt> guarded;
+  AttemptEnd end;
+  bool deadline_passed = false;
+  bool handing_back = false;  // fenced because the host stops
+};
+
+struct LaneMetrics {
+  LaneMetrics(Metrics& metrics, const Target& target);
+
+  std::map<End, Counter> ended;
+  Histogram attempt_seconds;
+  Gauge running;
+  Gauge held;
+  Counter retries;
+  Counter overruns;
+  Counter steps_left_open;
+  Counter apologies_due;
+};
+
+struct LaneState {
+  // A `lane` without a runner is that of a module which is no longer configured.
+  LaneState(const Target& name, Lane settings, Metrics& registry)
+      : target(name), lane(std::move(settings)), metrics(registry, name) {}
+
+  bool configured() const { return lane.runner != nullptr; }
+  // Somebody waits for an answer in the chat, and it is this module that owes it.
+  bool owesAnswer(const Event& event) const;
+  // How many more may run.
+  int slots() const { return lane.runner->concurrency() - running; }
+  // How many more may be held.
+  std::size_t room(const DispatchSettings& settings) const;
+
+  const Target target;
+  const Lane lane;
+  LaneMetrics metrics;
+  LaneQueue queue;  // of those in `held`: waiting and out
+  std::map<EventSeq, Held> held;
+  std::size_t closing = 0;  // handed over to Closings
+  std::size_t bytes = 0;    // of the bodies of both
+  int running = 0;          // attempts the module has: kRunning, kOverrunning
+  bool more = true;         // the inbox may have something for it
+};
+
+}  // namespace modhost::host

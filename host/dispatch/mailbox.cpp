@@ -1,0 +1,48 @@
+#include "host/dispatch/mailbox.h"
+
+#include <utility>
+
+namespace modhost::host {
+namespace {
+
+// With nothing to wait for, the thread still looks up once in a while; no promise hangs on this.
+constexpr std::chrono::hours kLongWait{1};
+
+}  // namespace
+
+void Mailbox::ready(const Target& target) {
+  MutexLock lock(mutex_);
+  if (closed_) return;
+  mail_.ready.insert(target);
+  arrived_.notifyOne();
+}
+
+void Mailbox::post(Message message) {
+  MutexLock lock(mutex_);
+  if (closed_) return;
+  mail_.messages.push_back(std::move(message));
+  arrived_.notifyOne();
+}
+
+void Mailbox::stop() {
+  MutexLock lock(mutex_);
+  mail_.stop = true;
+  arrived_.notifyOne();
+}
+
+void Mailbox::close() {
+  MutexLock lock(mutex_);
+  closed_ = true;
+  mail_ = {};
+}
+
+Mail Mailbox::take(std::optional<SteadyTime> until) {
+  const SteadyTime deadline = until.value_or(clock_.steadyNow() + kLongWait);
+  MutexLock lock(mutex_);
+  while (empty() && clock_.steadyNow() < deadline) clock_.waitUntil(arrived_, mutex_, deadline);
+  return std::exchange(mail_, {});
+}
+
+bool Mailbox::empty() const { return mail_.ready.empty() && mail_.messages.empty() && !mail_.stop; }
+
+}  // namespace modhost::host

@@ -1,0 +1,71 @@
+// Mailbox: how the dispatch thread hears from all others. Callbacks given to the inbox, the runners
+// and the guard hold it, and nothing else of dispatch, so that they may come late without harm.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "host/base/clock.h"
+#include "host/base/mutex.h"
+#include "host/inbox/inbox.h"
+#include "host/modules/module_runner.h"
+
+namespace modhost::host {
+
+// The module has come back from an attempt.
+struct AttemptEnded {
+  DeliveryKey key;
+  AttemptToken token = 0;
+  AttemptEnd end;
+};
+
+// A fenced attempt has nothing on the wire any more.
+struct AttemptQuiet {
+  DeliveryKey key;
+  AttemptToken token = 0;
+};
+
+// A round of closing calls is over; `all_accepted` as Guard::close reports it.
+struct ClosingCallsDone {
+  DeliveryKey key;
+  bool all_accepted = false;
+};
+
+using Message = std::variant<AttemptEnded, AttemptQuiet, ClosingCallsDone>;
+
+struct Mail {
+  std::set<Target>
+      ready;  // targets that may have something new; each once however often it was said
+  std::vector<Message>
+      messages;  // in the order of their coming; bounded by the deliveries in memory
+  bool stop = false;
+};
+
+// Threads: every method from any thread; take() from one.
+class Mailbox {
+ public:
+  explicit Mailbox(Clock& clock) : clock_(clock) {}
+
+  void ready(const Target& target);
+  void post(Message message);
+  void stop();
+  // Nobody will take any more: what comes later is dropped.
+  void close();
+
+  // Blocks until there is mail or `until` has passed; nullopt: as long as it takes. Maybe empty.
+  Mail take(std::optional<SteadyTime> until);
+
+ private:
+  bool empty() const REQUIRES(mutex_);
+
+  Clock& clock_;
+  Mutex mutex_;
+  CondVar arrived_;
+  Mail mail_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace modhost::host
