@@ -71,6 +71,11 @@ bool recoverLife(DeliveryLife& life) {
   return given_up;
 }
 
+std::string givenUpWhy(const Target& target) {
+  return "the host died " + std::to_string(kUncleanExitsMax) + " times in a row while " + target +
+         " ran this in process";
+}
+
 DeliveryLife replayedLife(const DeliveryLife& dead) {
   DeliveryLife life;
   life.begun = dead.begun;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "host/inbox/inbox.h"
 
@@ -38,6 +39,8 @@ void settleLife(DeliveryLife& life, const Settlement& settlement);
 // What a new owner makes of a delivery it finds running: uncounted and waiting, or, when it took
 // the host down kUncleanExitsMax times in a row, closing as kInterrupted (then true).
 bool recoverLife(DeliveryLife& life);
+// For its attempt's record and the log.
+std::string givenUpWhy(const Target& target);
 
 // A dead letter's second life: everything but its ledger starts anew.
 DeliveryLife replayedLife(const DeliveryLife& dead);

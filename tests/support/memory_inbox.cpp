@@ -126,7 +126,10 @@ void MemoryInbox::record(std::vector<LedgerEntry> entries, Done done) {
   Result<void> outcome;
   if (failure_) outcome = *failure_;
   for (const LedgerEntry& entry : entries) {
-    if (outcome) outcome = storeEntry(entry);
+    if (outcome && !isOpenKey(entry.key)) outcome = unknown(entry.key);
+  }
+  for (const LedgerEntry& entry : entries) {
+    if (outcome) storeEntry(entry);
   }
   if (!done) return;
   call([done = std::move(done), outcome = std::move(outcome)] { done(outcome); });
@@ -227,9 +230,9 @@ void MemoryInbox::restart() {
   MutexLock lock(mutex_);
   unhanded_.clear();
   for (auto& [key, delivery] : deliveries_) {
+    const int attempt = delivery.life.attempts;
     if (delivery.life.state == DeliveryState::kRunning && recoverLife(delivery.life)) {
-      Settlement given_up{key, Settlement::To::kClosing, End::kInterrupted, {}, {}};
-      addRecord(delivery, given_up);
+      addRecord(delivery, attempt, End::kInterrupted, givenUpWhy(key.target));
     }
     if (isOpen(delivery.life.state)) unhanded_[key.target].insert(key.seq);
   }
@@ -267,17 +270,19 @@ void MemoryInbox::settleOne(const Settlement& settlement) {
   const auto found = deliveries_.find(settlement.key);
   MODHOST_ASSERT(found != deliveries_.end());
   StoredDelivery& delivery = found->second;
-  if (leavesRecord(delivery.life.state, settlement)) addRecord(delivery, settlement);
+  if (leavesRecord(delivery.life.state, settlement)) {
+    addRecord(delivery, delivery.life.attempts, settlement.end, settlement.error);
+  }
   settleLife(delivery.life, settlement);
   if (delivery.life.state == DeliveryState::kDead) markDead(delivery, settlement.error);
   deleteIfEnded(settlement.key.seq);
 }
 
-void MemoryInbox::addRecord(StoredDelivery& delivery, const Settlement& settlement) {
-  delivery.records.push_back(
-      {delivery.life.attempts, clock_.wallNow(), settlement.end, settlement.error});
-  if (std::ssize(delivery.records) > kAttemptRecordsMax)
+void MemoryInbox::addRecord(StoredDelivery& delivery, int attempt, End end, std::string error) {
+  delivery.records.push_back({attempt, clock_.wallNow(), end, std::move(error)});
+  if (std::ssize(delivery.records) > kAttemptRecordsMax) {
     delivery.records.erase(delivery.records.begin());
+  }
 }
 
 void MemoryInbox::markDead(StoredDelivery& delivery, std::string why) {
@@ -304,15 +309,17 @@ void MemoryInbox::deleteIfEnded(EventSeq seq) {
   stored.has_body = false;
 }
 
-Result<void> MemoryInbox::storeEntry(const LedgerEntry& entry) {
-  const auto found = deliveries_.find(entry.key);
-  if (found == deliveries_.end() || !isOpen(found->second.life.state)) return unknown(entry.key);
+void MemoryInbox::storeEntry(const LedgerEntry& entry) {
   if (entry.answer) events_.at(entry.key.seq).answer = *entry.answer;
-  if (!entry.step) return {};
-  Step& step = found->second.steps[entry.step->key];
+  if (!entry.step) return;
+  Step& step = deliveries_.at(entry.key).steps[entry.step->key];
   ambiguous_creates_ += std::max(0, entry.step->ambiguous - step.ambiguous);
   step = *entry.step;
-  return {};
+}
+
+bool MemoryInbox::isOpenKey(const DeliveryKey& key) const {
+  const auto found = deliveries_.find(key);
+  return found != deliveries_.end() && isOpen(found->second.life.state);
 }
 
 int MemoryInbox::countOpen(EventSeq seq) const {

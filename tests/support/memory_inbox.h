@@ -82,10 +82,12 @@ class MemoryInbox final : public Inbox, public DeadLetters {
   Result<EventSeq> storeEvent(const EventPtr& event) REQUIRES(mutex_);
   void addDelivery(const DeliveryKey& key, const DeliveryLife& life) REQUIRES(mutex_);
   void settleOne(const Settlement& settlement) REQUIRES(mutex_);
-  void addRecord(StoredDelivery& delivery, const Settlement& settlement) REQUIRES(mutex_);
+  void addRecord(StoredDelivery& delivery, int attempt, End end, std::string error)
+      REQUIRES(mutex_);
   void markDead(StoredDelivery& delivery, std::string why) REQUIRES(mutex_);
   void deleteIfEnded(EventSeq seq) REQUIRES(mutex_);
-  Result<void> storeEntry(const LedgerEntry& entry) REQUIRES(mutex_);
+  void storeEntry(const LedgerEntry& entry) REQUIRES(mutex_);
+  bool isOpenKey(const DeliveryKey& key) const REQUIRES(mutex_);
   int countOpen(EventSeq seq) const REQUIRES(mutex_);
   std::int64_t countState(DeliveryState state) const REQUIRES(mutex_);
   bool isFull(std::int64_t more) const REQUIRES(mutex_);

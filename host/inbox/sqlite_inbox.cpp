@@ -1,0 +1,424 @@
+#include "host/inbox/sqlite_inbox.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "host/base/log.h"
+#include "host/base/mutex.h"
+#include "host/inbox/database.h"
+#include "host/inbox/fresh_lanes.h"
+#include "host/inbox/group_commit.h"
+#include "host/inbox/inbox_file.h"
+#include "host/inbox/inbox_reader.h"
+#include "host/inbox/inbox_schema.h"
+#include "host/inbox/inbox_tables.h"
+#include "host/inbox/maintenance.h"
+
+namespace modhost::host {
+namespace {
+
+// One read transaction of a backlog stays short: at most this many rows, or bytes of bodies.
+constexpr std::size_t kPageRows = 256;
+constexpr std::size_t kPageBytes = 8 << 20;
+
+std::unique_ptr<Database> connect(const SqliteInboxSettings& settings) {
+  auto database = std::make_unique<Database>(settings.path, settings.vfs, kWriterBusyMs);
+  database->run("PRAGMA temp_store = MEMORY");
+  database->run("PRAGMA cache_size = -8192");  // KiB; the index over ids is hit at random
+  database->run("PRAGMA wal_autocheckpoint = 0");
+  return database;
+}
+
+Result<std::unique_ptr<Database>> connectWriter(const SqliteInboxSettings& settings) {
+  std::unique_ptr<Database> database = connect(settings);
+  if (database->ask("PRAGMA journal_mode = WAL") != "wal") {
+    return Error{ErrorKind::kInvalid, "its journal mode can not be set to WAL"};
+  }
+  database->run("PRAGMA synchronous = FULL");
+  database->run("PRAGMA secure_delete = FAST");
+  database->run("PRAGMA journal_size_limit = 67108864");
+  if (Result<void> migrated = migrateInbox(*database); !migrated) return migrated.takeError();
+  return database;
+}
+
+std::unique_ptr<Database> connectReader(const SqliteInboxSettings& settings) {
+  std::unique_ptr<Database> database = connect(settings);
+  database->run("PRAGMA query_only = ON");
+  return database;
+}
+
+void takeOver(Database& database, InboxTables& tables) {
+  database.run("BEGIN IMMEDIATE");
+  tables.recover();
+  tables.beforeCommit();
+  database.run("COMMIT");
+  tables.committed();
+}
+
+MaintenanceSettings maintenanceSettings(const SqliteInboxSettings& settings) {
+  MaintenanceSettings upkeep;
+  upkeep.checkpoint_period = settings.checkpoint_period;
+  upkeep.wal_pages_max = settings.wal_pages_max;
+  upkeep.retention = settings.retention;
+  upkeep.dead_max = settings.dead_max;
+  upkeep.dead_retention = settings.dead_retention;
+  upkeep.retention_period = settings.retention_period;
+  return upkeep;
+}
+
+GroupCommitSettings commitSettings(const SqliteInboxSettings& settings) {
+  GroupCommitSettings commits;
+  commits.linger = settings.settle_linger;
+  return commits;
+}
+
+}  // namespace
+
+// Counts the ledger entries that are on their way to disk, so that a read can wait for its own
+// event's.
+class PendingRecords {
+ public:
+  void add(EventSeq seq) {
+    MutexLock lock(mutex_);
+    ++pending_[seq];
+  }
+  void remove(EventSeq seq) {
+    MutexLock lock(mutex_);
+    const auto found = pending_.find(seq);
+    if (--found->second == 0) pending_.erase(found);
+    changed_.notifyAll();
+  }
+  void waitForNone(EventSeq seq) {
+    MutexLock lock(mutex_);
+    while (pending_.count(seq) != 0) changed_.wait(mutex_);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::map<EventSeq, int> pending_ GUARDED_BY(mutex_);
+};
+
+// Members stand in start order; the destructor takes them down in reverse: upkeep, then the writer
+// (which commits what is queued), then the connections, then the lock on the file.
+class SqliteInbox::Impl {
+ public:
+  Impl(const SqliteInboxSettings& settings, InboxFile file, std::unique_ptr<Database> database,
+       Clock& clock, Metrics& metrics)
+      : file_(std::move(file)),
+        database_(std::move(database)),
+        tables_(*database_, clock, {settings.waiting_max, settings.keep_bodies}),
+        reader_(connectReader(settings)),
+        lanes_(settings.in_memory, settings.in_memory_bytes_max),
+        disk_(settings.path, settings.disk_free_min_bytes, clock),
+        accepted_(metrics.counter("modhost_inbox_accepted_total", "Events stored.")),
+        duplicates_(metrics.counter("modhost_inbox_duplicates_total",
+                                    "Events refused because their id was stored before.")) {
+    takeOver(*database_, tables_);
+    for (const Target& target : reader_.openTargets())
+      lanes_.behind(target, reader_.newest(target));
+    writer_ = std::make_unique<GroupCommit>(*database_, tables_, clock, metrics,
+                                            commitSettings(settings));
+    upkeep_ = std::make_unique<Maintenance>(connect(settings), *writer_, tables_, clock,
+                                            maintenanceSettings(settings));
+  }
+
+  Result<Accepted> accept(const EventPtr& event, std::span<const Target> targets) {
+    EventSeq seq = 0;
+    const bool disk_low = disk_.isLow();
+    const Result<void> committed = writer_->commit(
+        Strength::kPower, [&] { return keep(tables_.accept(*event, targets, disk_low), seq); },
+        [&](const Result<void>& outcome) {
+          if (!outcome) return;
+          lanes_.accepted(event, seq, targets);
+          for (const Target& target : targets) tellReady(target);
+        });
+    return counted(committed, seq);
+  }
+
+  Result<Accepted> park(const Event& event, const Target& target, std::string_view why) {
+    EventSeq seq = 0;
+    const bool disk_low = disk_.isLow();
+    const Result<void> committed = writer_->commit(
+        Strength::kPower, [&] { return keep(tables_.park(event, target, why, disk_low), seq); });
+    return counted(committed, seq);
+  }
+
+  Result<std::vector<Delivery>> next(const Target& target, std::size_t max) {
+    MutexLock lock(paging_);
+    std::vector<Delivery> taken;
+    try {
+      appendReplayed(target, max, taken);
+      std::vector<Delivery> fresh = lanes_.take(target, max - taken.size());
+      std::move(fresh.begin(), fresh.end(), std::back_inserter(taken));
+      appendBacklog(target, max, taken);
+    } catch (const SqlError& error) {
+      const Error told = readFailed(error);
+      if (taken.empty()) return told;
+    }
+    return taken;
+  }
+
+  Result<std::vector<Target>> openTargets() {
+    return reading([&] { return reader_.openTargets(); });
+  }
+
+  Result<void> begin(std::span<const Begin> begins) {
+    return writer_->commit(Strength::kProcess, [&] { return tables_.begin(begins); });
+  }
+
+  void settle(std::vector<Settlement> settlements) {
+    Write write;
+    write.strength = Strength::kRides;
+    write.keep = true;
+    write.apply = [this, settlements = std::move(settlements)]() -> Result<void> {
+      for (const Settlement& settlement : settlements) tables_.settle(settlement);
+      return {};
+    };
+    writer_->enqueue(std::move(write));
+  }
+
+  Result<int> openDeliveries(EventSeq seq) {
+    int open = 0;
+    const Result<void> committed = writer_->commit(Strength::kProcess, [&]() -> Result<void> {
+      open = tables_.openDeliveries(seq);
+      return {};
+    });
+    if (!committed) return committed.error();
+    return open;
+  }
+
+  Result<Ledger> ledger(const DeliveryKey& key) {
+    pending_.waitForNone(key.seq);
+    return reading([&] { return reader_.ledger(key); });
+  }
+
+  void record(std::vector<LedgerEntry> entries, Done done) {
+    auto shared = std::make_shared<const std::vector<LedgerEntry>>(std::move(entries));
+    for (const LedgerEntry& entry : *shared) pending_.add(entry.key.seq);
+    Write write;
+    write.strength = Strength::kProcess;
+    write.apply = [this, shared] { return tables_.record(*shared); };
+    write.finish = [this, shared, done = std::move(done)](const Result<void>& outcome) {
+      for (const LedgerEntry& entry : *shared) pending_.remove(entry.key.seq);
+      if (done) done(outcome);
+    };
+    writer_->enqueue(std::move(write));
+  }
+
+  Tally tally() const { return tables_.tally(); }
+
+  Result<std::vector<DeadLetter>> deadLetters(std::int64_t after, std::size_t max) {
+    return reading([&] { return reader_.deadLetters(after, max); });
+  }
+
+  Result<std::string> body(EventSeq seq) {
+    Result<InboxReader::Stored> found = storedBody(seq);
+    if (!found) return found.takeError();
+    return found.take().body;
+  }
+
+  // Holds up next() until the commit: a page read in between could miss or double what is replayed.
+  Result<void> replay(const DeliveryKey& key, std::span<const Target> targets) {
+    const std::vector<Target> own{key.target};
+    if (targets.empty()) targets = own;
+    if (Result<void> fit = fitForReplay(key.seq, targets); !fit) return fit;
+    MutexLock lock(paging_);
+    return writer_->commit(
+        Strength::kPower, [&] { return tables_.replay(key, targets); },
+        [&](const Result<void>& outcome) {
+          if (!outcome) return;
+          for (const Target& target : targets) {
+            lanes_.replayed({key.seq, target});
+            tellReady(target);
+          }
+        });
+  }
+
+  Result<void> drop(const DeliveryKey& key) {
+    return writer_->commit(Strength::kPower, [&] { return tables_.drop(key); });
+  }
+
+  void onReady(std::function<void(const Target&)> ready) { ready_ = std::move(ready); }
+  void onFailure(std::function<void(const Error&)> failed) {
+    writer_->onFailure(std::move(failed));
+  }
+
+ private:
+  static Result<void> keep(Result<EventSeq> stored, EventSeq& seq) {
+    if (!stored) return stored.takeError();
+    seq = stored.value();
+    return {};
+  }
+
+  Result<Accepted> counted(const Result<void>& committed, EventSeq seq) {
+    if (committed) {
+      accepted_.add();
+      return Accepted{seq};
+    }
+    if (committed.error().kind == ErrorKind::kDuplicate) duplicates_.add();
+    return committed.error();
+  }
+
+  void tellReady(const Target& target) {
+    if (ready_) ready_(target);
+  }
+
+  void appendReplayed(const Target& target, std::size_t max, std::vector<Delivery>& taken)
+      REQUIRES(paging_) {
+    const std::vector<EventSeq> seqs = lanes_.takeReplayed(target, std::min(max, kPageRows));
+    try {
+      append(reader_.byKey(target, seqs), taken);
+    } catch (const SqlError&) {
+      for (const EventSeq seq : seqs) lanes_.replayed({seq, target});
+      throw;
+    }
+  }
+
+  // Goes on only while pages hold nothing to hand out: the caller comes back for more.
+  void appendBacklog(const Target& target, std::size_t max, std::vector<Delivery>& taken)
+      REQUIRES(paging_) {
+    bool found = false;
+    while (!found && taken.size() < max) {
+      const std::optional<FreshLanes::Page> wanted = lanes_.wanted(target);
+      if (!wanted) return;
+      const std::size_t rows = std::min(max - taken.size(), kPageRows);
+      InboxReader::Page page = reader_.page(target, wanted->after, rows, kPageBytes);
+      lanes_.loaded(target, *wanted, page.last, page.complete);
+      found = !page.deliveries.empty();
+      append(std::move(page), taken);
+    }
+  }
+
+  void append(InboxReader::Page page, std::vector<Delivery>& taken) {
+    std::move(page.deliveries.begin(), page.deliveries.end(), std::back_inserter(taken));
+    for (const DeliveryKey& key : page.unreadable) {
+      logError("inbox", "a stored body is no event", {{"target", key.target}, {"seq", key.seq}});
+      settle({{key, Settlement::To::kDead, End::kRejected, {}, "its stored body is no event"}});
+    }
+  }
+
+  Result<InboxReader::Stored> storedBody(EventSeq seq) {
+    Result<std::optional<InboxReader::Stored>> found = reading([&] { return reader_.body(seq); });
+    if (!found) return found.takeError();
+    if (!found.value()) {
+      return Error{ErrorKind::kInvalid, "no body is kept for event " + std::to_string(seq)};
+    }
+    return std::move(*found.value());
+  }
+
+  Result<void> fitForReplay(EventSeq seq, std::span<const Target> targets) {
+    for (const Target& target : targets) {
+      if (target != kParkedTarget && target != kUnroutedTarget) continue;
+      return Error{ErrorKind::kInvalid, "cannot be replayed for " + target};
+    }
+    Result<InboxReader::Stored> stored = storedBody(seq);
+    if (!stored) return stored.takeError();
+    if (!parseEvent(stored.value().body, stored.value().received_at)) {
+      return Error{ErrorKind::kInvalid, "its body is no event"};
+    }
+    return {};
+  }
+
+  template <typename Read>
+  auto reading(const Read& read) -> Result<decltype(read())> {
+    try {
+      return read();
+    } catch (const SqlError& error) {
+      return readFailed(error);
+    }
+  }
+
+  Error readFailed(const SqlError& error) {
+    const Error told = toError(error);
+    if (error.fault == SqlFault::kFatal) writer_->failForGood(told);
+    return told;
+  }
+
+  const InboxFile file_;
+  const std::unique_ptr<Database> database_;
+  InboxTables tables_;
+  InboxReader reader_;
+  FreshLanes lanes_;
+  DiskSpace disk_;
+  Counter accepted_;
+  Counter duplicates_;
+  PendingRecords pending_;
+  Mutex paging_;                              // one reader of backlogs at a time
+  std::function<void(const Target&)> ready_;  // set before the first accept, as the header says
+  std::unique_ptr<GroupCommit> writer_;
+  std::unique_ptr<Maintenance> upkeep_;
+};
+
+Result<std::unique_ptr<SqliteInbox>> SqliteInbox::open(SqliteInboxSettings settings, Clock& clock,
+                                                       Metrics& metrics) {
+  Result<InboxFile> file = InboxFile::open(settings.path);
+  if (!file) return file.takeError();
+  const std::string prefix = "inbox " + settings.path + ": ";
+  try {
+    Result<std::unique_ptr<Database>> database = connectWriter(settings);
+    if (!database) return Error{database.error().kind, prefix + database.error().message};
+    auto impl = std::make_unique<Impl>(settings, file.take(), database.take(), clock, metrics);
+    return std::unique_ptr<SqliteInbox>(new SqliteInbox(std::move(impl)));
+  } catch (const SqlError& error) {
+    return Error{toError(error).kind, prefix + error.what()};
+  }
+}
+
+SqliteInbox::SqliteInbox(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SqliteInbox::~SqliteInbox() = default;
+
+Result<Accepted> SqliteInbox::accept(const EventPtr& event, std::span<const Target> targets) {
+  return impl_->accept(event, targets);
+}
+
+Result<Accepted> SqliteInbox::park(const Event& event, const Target& target, std::string_view why) {
+  return impl_->park(event, target, why);
+}
+
+void SqliteInbox::onReady(std::function<void(const Target&)> ready) {
+  impl_->onReady(std::move(ready));
+}
+
+void SqliteInbox::onFailure(std::function<void(const Error&)> failed) {
+  impl_->onFailure(std::move(failed));
+}
+
+Result<std::vector<Delivery>> SqliteInbox::next(const Target& target, std::size_t max) {
+  return impl_->next(target, max);
+}
+
+Result<std::vector<Target>> SqliteInbox::openTargets() { return impl_->openTargets(); }
+
+Result<void> SqliteInbox::begin(std::span<const Begin> begins) { return impl_->begin(begins); }
+
+void SqliteInbox::settle(std::vector<Settlement> settlements) {
+  impl_->settle(std::move(settlements));
+}
+
+Result<int> SqliteInbox::openDeliveries(EventSeq seq) { return impl_->openDeliveries(seq); }
+
+Result<Ledger> SqliteInbox::ledger(const DeliveryKey& key) { return impl_->ledger(key); }
+
+void SqliteInbox::record(std::vector<LedgerEntry> entries, Done done) {
+  impl_->record(std::move(entries), std::move(done));
+}
+
+Result<InboxStats> SqliteInbox::stats() { return impl_->tally().stats; }
+
+Result<std::vector<DeadLetter>> SqliteInbox::deadLetters(std::int64_t after, std::size_t max) {
+  return impl_->deadLetters(after, max);
+}
+
+Result<std::string> SqliteInbox::body(EventSeq seq) { return impl_->body(seq); }
+
+Result<void> SqliteInbox::replay(const DeliveryKey& key, std::span<const Target> targets) {
+  return impl_->replay(key, targets);
+}
+
+Result<void> SqliteInbox::drop(const DeliveryKey& key) { return impl_->drop(key); }
+
+std::int64_t SqliteInbox::epoch() const { return impl_->tally().epoch; }
+
+}  // namespace modhost::host

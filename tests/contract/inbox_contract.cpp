@@ -1,0 +1,544 @@
+// What every Inbox promises, run against each of them.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "host/base/mutex.h"
+#include "tests/contract/inbox_means.h"
+
+namespace modhost::host {
+namespace {
+
+using To = Settlement::To;
+
+// Waits for what an inbox tells on its own thread.
+class Heard {
+ public:
+  void tell(const std::string& what) {
+    MutexLock lock(mutex_);
+    what_.push_back(what);
+    changed_.notifyAll();
+  }
+  std::vector<std::string> waitFor(std::size_t count) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    MutexLock lock(mutex_);
+    while (what_.size() < count && std::chrono::steady_clock::now() < limit) {
+      changed_.waitUntil(mutex_, limit);
+    }
+    return what_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<std::string> what_ GUARDED_BY(mutex_);
+};
+
+template <typename Means>
+EventSeq accept(Means& means, const std::string& id, const std::vector<Target>& targets = {"a"}) {
+  Result<Accepted> accepted =
+      means.inbox().accept(eventNamed(id, means.clock().wallNow()), targets);
+  REQUIRE(accepted.ok());
+  return accepted.value().seq;
+}
+
+std::vector<EventSeq> takeAll(Inbox& inbox, const Target& target) {
+  std::vector<EventSeq> seqs;
+  for (;;) {
+    Result<std::vector<Delivery>> page = inbox.next(target, 7);
+    REQUIRE(page.ok());
+    if (page.value().empty()) return seqs;
+    for (const Delivery& delivery : page.value()) seqs.push_back(delivery.key.seq);
+  }
+}
+
+Delivery takeOne(Inbox& inbox, const Target& target = "a") {
+  Result<std::vector<Delivery>> page = inbox.next(target, 1);
+  REQUIRE(page.ok());
+  REQUIRE(page.value().size() == 1);
+  return page.value().front();
+}
+
+void begin(Inbox& inbox, const DeliveryKey& key, bool in_process = false) {
+  const std::vector<Begin> begins{{key, in_process}};
+  REQUIRE(inbox.begin(begins).ok());
+}
+
+// Settles, and returns when that was committed.
+void settle(Inbox& inbox, const DeliveryKey& key, To to, End end = End::kOk,
+            const std::string& error = "") {
+  inbox.settle({{key, to, end, {}, error}});
+  REQUIRE(inbox.openDeliveries(key.seq).ok());
+}
+
+Result<void> recordAndWait(Inbox& inbox, std::vector<LedgerEntry> entries) {
+  Heard heard;
+  Result<void> outcome;
+  inbox.record(std::move(entries), [&](Result<void> done) {
+    outcome = std::move(done);
+    heard.tell("done");
+  });
+  REQUIRE(heard.waitFor(1).size() == 1);
+  return outcome;
+}
+
+Step stepOf(std::int64_t order, StepState state, const std::string& log_id = "",
+            int ambiguous = 0) {
+  return {{"msg_a", order, 0}, state, log_id, ambiguous};
+}
+
+}  // namespace
+
+TEST_SUITE("inbox contract") {
+  TEST_CASE_TEMPLATE("inbox: accept numbers events in the order of acceptance", Means, MemoryMeans,
+                     SqliteMeans) {
+    Means means;
+
+    const EventSeq one = accept(means, "one");
+    const EventSeq two = accept(means, "two");
+
+    CHECK(one < two);
+    CHECK(means.inbox().stats().take().events == 2);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: accept reports a duplicate when the id was stored before", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const EventSeq seq = accept(means, "one");
+    const std::vector<Target> targets{"a"};
+
+    Result<Accepted> while_open = means.inbox().accept(eventNamed("one", {}), targets);
+    settle(means.inbox(), {seq, "a"}, To::kDone);
+    Result<Accepted> when_done = means.inbox().accept(eventNamed("one", {}), targets);
+
+    REQUIRE(!while_open.ok());
+    CHECK(while_open.error().kind == ErrorKind::kDuplicate);
+    REQUIRE(!when_done.ok());
+    CHECK(when_done.error().kind == ErrorKind::kDuplicate);
+    CHECK(takeAll(means.inbox(), "a").size() == 1);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: a full inbox refuses new events but still knows duplicates", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means(MeansSettings{.waiting_max = 2});
+    const EventSeq seq = accept(means, "one");
+    accept(means, "two");
+    const std::vector<Target> targets{"a"};
+
+    Result<Accepted> third = means.inbox().accept(eventNamed("three", {}), targets);
+    Result<Accepted> again = means.inbox().accept(eventNamed("one", {}), targets);
+    settle(means.inbox(), {seq, "a"}, To::kDone);
+    Result<Accepted> with_room = means.inbox().accept(eventNamed("three", {}), targets);
+
+    REQUIRE(!third.ok());
+    CHECK(third.error().kind == ErrorKind::kFull);
+    REQUIRE(!again.ok());
+    CHECK(again.error().kind == ErrorKind::kDuplicate);
+    CHECK(with_room.ok());
+  }
+
+  TEST_CASE_TEMPLATE("inbox: next hands out each delivery once per process and in order", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    std::vector<EventSeq> accepted;
+    for (int i = 0; i < 20; ++i) {
+      accepted.push_back(accept(means, "e" + std::to_string(i), {"a", "b"}));
+    }
+
+    CHECK(takeAll(means.inbox(), "a") == accepted);
+    CHECK(takeAll(means.inbox(), "a").empty());
+    CHECK(takeAll(means.inbox(), "b") == accepted);
+    CHECK(takeAll(means.inbox(), "c").empty());
+  }
+
+  TEST_CASE_TEMPLATE("inbox: a delivery carries its event", Means, MemoryMeans, SqliteMeans) {
+    Means means;
+    accept(means, "one");
+    SUBCASE("fresh") {}
+    SUBCASE("after a restart") { means.restart(); }
+
+    const Delivery delivery = takeOne(means.inbox());
+
+    CHECK(delivery.event->id == "one");
+    CHECK(delivery.event->body == chosenEventBody("one"));
+    CHECK(delivery.event->chat_id == "chat_aa11");
+    CHECK(delivery.event->received_at == means.clock().wallNow());
+    CHECK(delivery.answer_from == means.clock().wallNow());
+    CHECK(!delivery.begun);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: ready is told for each target of an accepted event", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    Heard heard;
+    means.inbox().onReady([&](const Target& target) { heard.tell(target); });
+
+    accept(means, "one", {"a", "b"});
+
+    CHECK(heard.waitFor(2) == std::vector<std::string>{"a", "b"});
+  }
+
+  TEST_CASE_TEMPLATE("inbox: an event without targets is only remembered", Means, MemoryMeans,
+                     SqliteMeans) {
+    Means means;
+    const EventSeq seq = accept(means, "one", {});
+
+    CHECK(means.inbox().openDeliveries(seq).take() == 0);
+    CHECK(!means.letters().body(seq).ok());
+    CHECK(means.inbox().stats().take().events == 1);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: begin counts the attempt and refuses what is not waiting", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const DeliveryKey one{accept(means, "one"), "a"};
+    const DeliveryKey two{accept(means, "two"), "a"};
+    begin(means.inbox(), one);
+
+    const std::vector<Begin> both{{two, false}, {one, false}};
+    Result<void> refused = means.inbox().begin(both);
+
+    REQUIRE(!refused.ok());
+    CHECK(refused.error().kind == ErrorKind::kInvalid);
+    CHECK(means.inbox().stats().take().running == 1);
+    CHECK(means.inbox().stats().take().waiting == 1);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: how a delivery is settled decides what the next process sees", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    begin(means.inbox(), key);
+    int attempts = 0;
+    int interruptions = 0;
+    WallTime due{};
+    SUBCASE("retry counts the attempt and keeps its time") {
+      due = means.clock().wallNow() + std::chrono::seconds(5);
+      means.inbox().settle({{key, To::kRetry, End::kFailed, due, "it threw"}});
+      attempts = 1;
+    }
+    SUBCASE("an interruption counts as such") {
+      settle(means.inbox(), key, To::kInterrupted, End::kInterrupted);
+      interruptions = 1;
+    }
+    SUBCASE("a hand-back counts nothing") { settle(means.inbox(), key, To::kHandBack); }
+    SUBCASE("no settlement counts nothing") {}
+    means.restart();
+
+    const Delivery delivery = takeOne(means.inbox());
+
+    CHECK(delivery.attempts == attempts);
+    CHECK(delivery.interruptions == interruptions);
+    CHECK(delivery.due == due);
+    CHECK(delivery.begun);
+    CHECK(!delivery.closing);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: a retry is not handed out again in the same process", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    accept(means, "one");
+    const Delivery delivery = takeOne(means.inbox());
+    begin(means.inbox(), delivery.key);
+
+    settle(means.inbox(), delivery.key, To::kRetry, End::kFailed);
+
+    CHECK(takeAll(means.inbox(), "a").empty());
+    begin(means.inbox(), delivery.key);
+    CHECK(means.inbox().stats().take().running == 1);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: closing survives a restart and is never begun again", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    begin(means.inbox(), key);
+    settle(means.inbox(), key, To::kClosing, End::kOverran);
+    SUBCASE("as settled") {}
+    SUBCASE("handed back at a drain") { settle(means.inbox(), key, To::kHandBack); }
+    means.restart();
+
+    const Delivery delivery = takeOne(means.inbox());
+    const std::vector<Begin> begins{{key, false}};
+
+    REQUIRE(delivery.closing.has_value());
+    CHECK(*delivery.closing == End::kOverran);
+    CHECK(!means.inbox().begin(begins).ok());
+    CHECK(means.inbox().stats().take().closing == 1);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: a delivery that took the host down three times in a row is given up",
+                     Means, MemoryMeans, SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    for (int exits = 0; exits < kUncleanExitsMax; ++exits) {
+      CHECK(!takeOne(means.inbox()).closing);
+      begin(means.inbox(), key, true);
+      means.restart();
+    }
+
+    const Delivery delivery = takeOne(means.inbox());
+
+    REQUIRE(delivery.closing.has_value());
+    CHECK(*delivery.closing == End::kInterrupted);
+    settle(means.inbox(), key, To::kDead, End::kInterrupted);
+    const DeadLetter letter = means.letters().deadLetters(0, 10).take().at(0);
+    REQUIRE(letter.records.size() == 1);
+    CHECK(letter.records[0].error == givenUpWhy("a"));
+  }
+
+  TEST_CASE_TEMPLATE("inbox: a hand-back ends the row of unclean exits", Means, MemoryMeans,
+                     SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    for (int exits = 0; exits < kUncleanExitsMax + 1; ++exits) {
+      begin(means.inbox(), key, true);
+      means.restart();
+      if (exits != 1) continue;
+      begin(means.inbox(), key, true);
+      settle(means.inbox(), key, To::kHandBack);
+    }
+
+    CHECK(!takeOne(means.inbox()).closing);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: exits of the host are not held against work in a worker", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    for (int exits = 0; exits < kUncleanExitsMax + 1; ++exits) {
+      begin(means.inbox(), key, false);
+      means.restart();
+    }
+
+    CHECK(!takeOne(means.inbox()).closing);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: open deliveries are counted after every settle made before", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const EventSeq seq = accept(means, "one", {"a", "b", "c"});
+
+    means.inbox().settle({{{seq, "a"}, To::kDone, End::kOk, {}, ""}});
+    CHECK(means.inbox().openDeliveries(seq).take() == 2);
+    means.inbox().settle({{{seq, "b"}, To::kClosing, End::kFailed, {}, "it threw"}});
+    CHECK(means.inbox().openDeliveries(seq).take() == 2);
+    means.inbox().settle(
+        {{{seq, "b"}, To::kDead, End::kFailed, {}, ""}, {{seq, "c"}, To::kDone, End::kOk, {}, ""}});
+    CHECK(means.inbox().openDeliveries(seq).take() == 0);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: open targets are those with deliveries neither done nor dead", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const EventSeq seq = accept(means, "one", {"a", "b", "c", "d"});
+    begin(means.inbox(), {seq, "c"});
+
+    settle(means.inbox(), {seq, "a"}, To::kDone);
+    settle(means.inbox(), {seq, "b"}, To::kDead, End::kRejected);
+    settle(means.inbox(), {seq, "d"}, To::kClosing, End::kFailed);
+
+    CHECK(means.inbox().openTargets().take() == std::vector<Target>{"c", "d"});
+  }
+
+  TEST_CASE_TEMPLATE("inbox: the body goes when the last delivery is done", Means, MemoryMeans,
+                     SqliteMeans) {
+    Means means;
+    const EventSeq seq = accept(means, "one", {"a", "b"});
+
+    settle(means.inbox(), {seq, "a"}, To::kDone);
+    CHECK(means.letters().body(seq).take() == chosenEventBody("one"));
+    settle(means.inbox(), {seq, "b"}, To::kDone);
+    CHECK(!means.letters().body(seq).ok());
+    CHECK(means.inbox().stats().take().done == 2);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: the ledger gives back what was recorded", Means, MemoryMeans,
+                     SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one", {"a", "b"}), "a"};
+    const DeliveryKey other{key.seq, "b"};
+    REQUIRE(recordAndWait(means.inbox(), {{key, stepOf(1, StepState::kIntended), std::nullopt},
+                                          {key, stepOf(2, StepState::kIntended), std::nullopt}})
+                .ok());
+    REQUIRE(recordAndWait(means.inbox(),
+                          {{key, stepOf(1, StepState::kOpen, "log_1", 1), AnswerState::kIntended}})
+                .ok());
+    SUBCASE("in the same process") {}
+    SUBCASE("in the next") { means.restart(); }
+
+    const Ledger ledger = means.inbox().ledger(key).take();
+    const Ledger of_other = means.inbox().ledger(other).take();
+
+    REQUIRE(ledger.steps.size() == 2);
+    CHECK(ledger.steps[0].state == StepState::kOpen);
+    CHECK(ledger.steps[0].log_id == "log_1");
+    CHECK(ledger.steps[0].ambiguous == 1);
+    CHECK(ledger.steps[1].key.order == 2);
+    CHECK(ledger.answer == AnswerState::kIntended);
+    CHECK(of_other.steps.empty());
+    CHECK(of_other.answer == AnswerState::kIntended);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: the ledger shows every record made before it was asked", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    for (int order = 1; order <= 50; ++order) {
+      means.inbox().record({{key, stepOf(order, StepState::kOpen), std::nullopt}}, nullptr);
+      CHECK(std::ssize(means.inbox().ledger(key).take().steps) == order);
+    }
+  }
+
+  TEST_CASE_TEMPLATE("inbox: nothing is recorded for a delivery that is not open", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one", {"a", "b"}), "a"};
+    settle(means.inbox(), key, To::kDone);
+
+    Result<void> late =
+        recordAndWait(means.inbox(), {{{key.seq, "b"}, stepOf(1, StepState::kOpen), std::nullopt},
+                                      {key, stepOf(1, StepState::kOpen), std::nullopt}});
+
+    REQUIRE(!late.ok());
+    CHECK(late.error().kind == ErrorKind::kInvalid);
+    CHECK(means.inbox().ledger(key).take().steps.empty());
+    CHECK(means.inbox().ledger({key.seq, "b"}).take().steps.empty());
+  }
+
+  TEST_CASE_TEMPLATE("inbox: ambiguous creates are counted beyond the ledger", Means, MemoryMeans,
+                     SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    REQUIRE(recordAndWait(means.inbox(), {{key, stepOf(1, StepState::kIntended, "", 1), {}}}).ok());
+    REQUIRE(recordAndWait(means.inbox(), {{key, stepOf(1, StepState::kOpen, "log", 3), {}}}).ok());
+
+    settle(means.inbox(), key, To::kDone);
+    means.restart();
+
+    CHECK(means.inbox().ledger(key).take().steps.empty());
+    CHECK(means.inbox().stats().take().ambiguous_creates == 3);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: what is parked becomes a dead letter with its body", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    Event event;
+    event.body = "not json";
+    event.id = bodyId(event.body);
+    event.received_at = means.clock().wallNow();
+
+    REQUIRE(means.inbox().park(event, kParkedTarget, "not a JSON object").ok());
+    Result<Accepted> again = means.inbox().park(event, kParkedTarget, "not a JSON object");
+
+    REQUIRE(!again.ok());
+    CHECK(again.error().kind == ErrorKind::kDuplicate);
+    const std::vector<DeadLetter> letters = means.letters().deadLetters(0, 10).take();
+    REQUIRE(letters.size() == 1);
+    CHECK(letters[0].key.target == kParkedTarget);
+    CHECK(letters[0].event_id == event.id);
+    CHECK(letters[0].why == "not a JSON object");
+    CHECK(letters[0].end == End::kRejected);
+    CHECK(means.letters().body(letters[0].key.seq).take() == "not json");
+    CHECK(means.inbox().stats().take().dead == 1);
+    const std::vector<Target> targets{"a"};
+    CHECK(!means.letters().replay(letters[0].key, targets).ok());
+  }
+
+  TEST_CASE_TEMPLATE("inbox: a dead letter keeps the record of its bad attempts", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    for (int attempt = 1; attempt <= kAttemptRecordsMax + 2; ++attempt) {
+      begin(means.inbox(), key);
+      settle(means.inbox(), key, To::kRetry, End::kFailed, "failed " + std::to_string(attempt));
+    }
+    begin(means.inbox(), key);
+
+    settle(means.inbox(), key, To::kDead, End::kOverran, "too late");
+
+    const std::vector<DeadLetter> letters = means.letters().deadLetters(0, 10).take();
+    REQUIRE(letters.size() == 1);
+    CHECK(letters[0].end == End::kOverran);
+    CHECK(letters[0].why == "too late");
+    CHECK(letters[0].attempts == kAttemptRecordsMax + 3);
+    REQUIRE(std::ssize(letters[0].records) == kAttemptRecordsMax);
+    CHECK(letters[0].records.front().error == "failed 4");
+    CHECK(letters[0].records.back().error == "too late");
+    CHECK(letters[0].records.back().attempt == kAttemptRecordsMax + 3);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: dead letters are listed in the order of dying", Means, MemoryMeans,
+                     SqliteMeans) {
+    Means means;
+    const EventSeq one = accept(means, "one");
+    const EventSeq two = accept(means, "two");
+    settle(means.inbox(), {two, "a"}, To::kDead, End::kRejected);
+    settle(means.inbox(), {one, "a"}, To::kDead, End::kRejected);
+
+    const std::vector<DeadLetter> first = means.letters().deadLetters(0, 1).take();
+    const std::vector<DeadLetter> rest = means.letters().deadLetters(first.at(0).number, 10).take();
+
+    CHECK(first.at(0).key.seq == two);
+    REQUIRE(rest.size() == 1);
+    CHECK(rest[0].key.seq == one);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: a replayed dead letter is handed out again as new but for its ledger",
+                     Means, MemoryMeans, SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    (void)takeOne(means.inbox());
+    begin(means.inbox(), key);
+    REQUIRE(recordAndWait(means.inbox(), {{key, stepOf(1, StepState::kOpen, "log_1"), {}}}).ok());
+    settle(means.inbox(), key, To::kDead, End::kFailed, "it threw");
+    accept(means, "two");
+    means.clock().advance(std::chrono::hours(1));
+
+    REQUIRE(means.letters().replay(key, {}).ok());
+    SUBCASE("in the same process") {}
+    SUBCASE("in the next") { means.restart(); }
+    const Delivery delivery = takeOne(means.inbox());
+
+    CHECK(delivery.key == key);
+    CHECK(delivery.attempts == 0);
+    CHECK(delivery.begun);
+    CHECK(delivery.answer_from == means.clock().wallNow());
+    CHECK(means.inbox().ledger(key).take().steps.size() == 1);
+    CHECK(takeAll(means.inbox(), "a").size() == 1);
+    CHECK(means.letters().deadLetters(0, 10).take().empty());
+    CHECK(!means.letters().replay(key, {}).ok());
+  }
+
+  TEST_CASE_TEMPLATE("inbox: an unrouted event is replayed for the targets it is given", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const EventPtr event = eventNamed("one", means.clock().wallNow());
+    const EventSeq seq = means.inbox().park(*event, kUnroutedTarget, "no route").take().seq;
+    const std::vector<Target> targets{"a", "b"};
+
+    CHECK(!means.letters().replay({seq, kUnroutedTarget}, {}).ok());
+    REQUIRE(means.letters().replay({seq, kUnroutedTarget}, targets).ok());
+
+    CHECK(takeAll(means.inbox(), "a") == std::vector<EventSeq>{seq});
+    CHECK(takeAll(means.inbox(), "b") == std::vector<EventSeq>{seq});
+    CHECK(means.inbox().openDeliveries(seq).take() == 2);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: a dropped dead letter takes its body along", Means, MemoryMeans,
+                     SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    settle(means.inbox(), key, To::kDead, End::kRejected);
+    CHECK(means.letters().body(key.seq).ok());
+
+    REQUIRE(means.letters().drop(key).ok());
+
+    CHECK(!means.letters().body(key.seq).ok());
+    CHECK(!means.letters().drop(key).ok());
+    CHECK(means.inbox().stats().take().dead == 0);
+  }
+}
+
+}  // namespace modhost::host
