@@ -1,11 +1,12 @@
-// Settings: modules.yaml, typed. Plain values with no behaviour; app turns them into each component's own
-// settings. What keys there are, with type, unit, default, maximum and a sentence, stands in one table
-// (keys.cpp), from which validation, docs/configuration.md and the JSON Schema for editors are made.
+// Settings: modules.yaml, typed. Plain values with no behaviour; app turns them into each
+// component's own settings. What keys there are, with type, unit, default, maximum and a sentence,
+// stands in one table (keys.cpp), from which validation, docs/configuration.md and the JSON Schema
+// for editors are made.
 #pragma once
 
-#include <cstdint>
 #include <chrono>
-#include <nlohmann/json_fwd.hpp>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,8 +16,8 @@ namespace modhost::host {
 struct Settings {
   using Ms = std::chrono::milliseconds;
 
-  std::string file;    // as given
-  std::string folder;  // of the file; relative paths in it were resolved against this
+  std::string file;    // as given; what messages begin with
+  std::string folder;  // of the file, absolute; relative paths in it were resolved against this
 
   std::string listen_host;
   int listen_port = 0;  // 0: any free port, printed at start
@@ -34,13 +35,14 @@ struct Settings {
 
   struct Gate {
     int connections_max = 0;
-    std::int64_t head_max_bytes = 0;
+    std::int64_t head_max_bytes = 0, buffered_max_bytes = 0;
     int threads = 0;
     Ms read_timeout{}, write_timeout{}, idle_timeout{};
   } gate;
 
   struct PlatformSettings {
-    std::string api_base, api_key, app_id, api_version;
+    std::string api_base;  // http(s)://host[:port][/path], no trailing slash
+    std::string api_key, app_id, api_version;
     int connections_max = 0, tries = 0;
     Ms connect_timeout{}, call_timeout{}, backoff{}, backoff_max{};
     std::int64_t reply_max_bytes = 0;
@@ -81,8 +83,16 @@ struct Settings {
     bool answers = false;
     int retry_attempts = 1;
     Ms retry_backoff{}, retry_backoff_max{};
-    std::string config_json, config_where;
-    std::vector<std::string> platform_calls;           // "PATCH /messages/*"; empty: the default
+    std::string config_json;   // an object as JSON text
+    std::string config_where;  // of the object, or of the entry without one
+    std::string config_shown;  // the object as YAML lines, variables unresolved
+    std::shared_ptr<const std::map<std::string, std::string>> config_places;  // see positionOf()
+    std::vector<std::string> platform_calls;  // "PATCH /messages/*"; empty: the default
+
+    // Where in the file the value stands that a JSON pointer into `config` names ("/limit", "" for
+    // the whole), as file:line:column; for a member that is missing, the place of its nearest
+    // parent.
+    std::string positionOf(const std::string& json_pointer) const;
   };
   std::vector<Module> modules;
 
@@ -96,16 +106,24 @@ struct Settings {
 
   // How each ${NAME} was found, for the start log: "UNIQUE_API_KEY from .env". Never a value.
   std::vector<std::string> variables;
+
+  // What is accepted but probably not meant, each with its place: a placeholder as a secret, a key
+  // over plain HTTP, a module no route leads to. For the start log.
+  std::vector<std::string> warnings;
 };
 
 // Reads, interpolates, validates. `.env` beside the file is read; the real environment wins.
-// Throws StartupError with file:line:column, what was found, what is accepted.
+// Throws StartupError with file:line:column, what was found, what is accepted; nothing else.
+// Threads: reads the environment, so call it before threads that change it, i.e. at start.
 Settings loadSettings(const std::string& file);
 
-// The effective configuration as YAML, secrets masked as "***".
+// The effective configuration as YAML that loadSettings() reads again to the same settings, but for
+// the secrets, which are masked as "***". What modules get as `config` shows its variables
+// unresolved, as one of them may be a secret.
 std::string effectiveYaml(const Settings& settings);
 
-// docs/configuration.md and the JSON Schema for editors, from the table.
+// docs/configuration.md (`modhost check --reference`) and docs/modules.schema.json, the JSON Schema
+// for editors (`modhost check --json-schema`): both from the table.
 std::string settingsReference();
 std::string settingsJsonSchema();
 

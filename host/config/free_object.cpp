@@ -1,0 +1,137 @@
+#include "host/config/free_object.h"
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "host/config/text.h"
+
+namespace modhost::host {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Only what begins like a number is tried, so that text out of a variable never becomes a list or
+// mapping.
+Json plainScalar(const std::string& text) {
+  if (text == "true" || text == "false") return text == "true";
+  const bool number = !text.empty() && (text[0] == '-' || (text[0] >= '0' && text[0] <= '9'));
+  if (!number) return text;
+  const Json parsed = Json::parse(text, nullptr, false);
+  return parsed.is_number() ? parsed : Json(text);
+}
+
+Json toJson(const YamlNode& node) {
+  switch (node.kind) {
+    case YamlNode::Kind::kNull:
+      return nullptr;
+    case YamlNode::Kind::kScalar:
+      return node.quoted ? Json(node.text) : plainScalar(node.text);
+    case YamlNode::Kind::kList: {
+      Json list = Json::array();
+      for (const YamlNode& item : node.items) list.push_back(toJson(item));
+      return list;
+    }
+    case YamlNode::Kind::kMap: {
+      Json map = Json::object();
+      for (const YamlMember& member : node.members) map[member.key] = toJson(member.value);
+      return map;
+    }
+  }
+  return nullptr;
+}
+
+// RFC 6901: ~ and / inside a name.
+std::string escaped(const std::string& name) {
+  std::string step;
+  for (const char c : name) {
+    if (c == '~') {
+      step += "~0";
+    } else if (c == '/') {
+      step += "~1";
+    } else {
+      step += c;
+    }
+  }
+  return step;
+}
+
+void collectPlaces(const std::string& file, const YamlNode& node, const std::string& pointer,
+                   std::map<std::string, std::string>& places) {
+  places[pointer] = placeText(file, node.mark);
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    collectPlaces(file, node.items[i], pointer + "/" + std::to_string(i), places);
+  }
+  for (const YamlMember& member : node.members) {
+    collectPlaces(file, member.value, pointer + "/" + escaped(member.key), places);
+  }
+}
+
+// Unquoted where that decides the type: what is no string now, or may be none with other variables.
+std::string shownScalar(const YamlNode& node) {
+  const bool typed = !node.quoted && (node.written.find("${") != std::string::npos ||
+                                      !plainScalar(node.written).is_string());
+  return typed ? node.written : quotedText(node.written);
+}
+
+std::string shown(const YamlNode& node);
+
+// "key: value", with lists and mappings on lines of their own.
+std::string shownMember(const YamlMember& member) {
+  const bool block = !member.value.items.empty() || !member.value.members.empty();
+  const std::string value = shown(member.value);
+  return quotedText(member.key) + ":" + (block ? "\n" + indented(value, 2) : " " + value + "\n");
+}
+
+std::string shownItem(const YamlNode& item) {
+  const bool block = !item.items.empty() || !item.members.empty();
+  return block ? "-\n" + indented(shown(item), 2) : "- " + shown(item) + "\n";
+}
+
+std::string shown(const YamlNode& node) {
+  if (node.kind == YamlNode::Kind::kNull) return "null";
+  if (node.kind == YamlNode::Kind::kScalar) return shownScalar(node);
+  std::string lines;
+  for (const YamlNode& item : node.items) lines += shownItem(item);
+  for (const YamlMember& member : node.members) lines += shownMember(member);
+  if (!lines.empty()) return lines;
+  return node.kind == YamlNode::Kind::kList ? "[]" : "{}";
+}
+
+}  // namespace
+
+std::string jsonText(const YamlNode& node) { return toJson(node).dump(); }
+
+std::string conditionsJson(const YamlNode& node) {
+  Json conditions = Json::object();
+  for (const YamlMember& member : node.members) {
+    const Json value = toJson(member.value);
+    conditions[member.key] = value.is_array() ? value : Json::array({value});
+  }
+  return conditions.dump();
+}
+
+std::map<std::string, std::string> placesOf(const std::string& file, const YamlNode& node) {
+  std::map<std::string, std::string> places;
+  collectPlaces(file, node, "", places);
+  return places;
+}
+
+std::string shownYaml(const YamlNode& node) { return shown(node); }
+
+std::string literalYaml(const std::string& json) {
+  std::string doubled;
+  for (const char c : json) doubled += c == '$' ? "$$" : std::string(1, c);
+  return doubled;
+}
+
+std::string indented(const std::string& text, int columns) {
+  std::istringstream lines(text);
+  std::string moved;
+  for (std::string line; std::getline(lines, line);) {
+    moved += std::string(static_cast<std::size_t>(columns), ' ') + line + "\n";
+  }
+  return moved;
+}
+
+}  // namespace modhost::host
