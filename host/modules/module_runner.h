@@ -1,4 +1,5 @@
-// ModuleRunner: runs attempts of one module, in this process or in a worker process. Dispatch sees only this.
+// ModuleRunner: runs attempts of one module, in this process or in a worker process. Dispatch sees
+// only this.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +20,11 @@ enum class Isolation { kWorker = 1, kInProcess };
 // What modules.yaml says about one module, as far as running it goes.
 struct ModuleSettings {
   std::string id;
-  std::string path;           // of the .so
+  std::string path;  // of the .so
   Isolation isolation = Isolation::kWorker;
-  int concurrency = 0;        // 0: what the module's descriptor declares
-  std::string config_json;    // object as JSON text, already with the schema's defaults or not
-  std::string config_where;   // "modules.yaml:12:5", for messages
+  int concurrency = 0;       // 0: what the module's descriptor declares
+  std::string config_json;   // object as JSON text, already with the schema's defaults or not
+  std::string config_where;  // "modules.yaml:12:5", for messages
 };
 
 // What a module says of itself, copied out of its descriptor.
@@ -41,7 +42,7 @@ using AttemptToken = std::uint64_t;  // unique within a process, never 0
 struct Attempt {
   AttemptToken token = 0;
   EventPtr event;
-  int number = 1;             // 1 for the first
+  int number = 1;  // 1 for the first
   SteadyTime deadline{};
   std::shared_ptr<PlatformCalls> calls;
 };
@@ -51,11 +52,12 @@ struct AttemptEnd {
   enum class Kind { kOk = 1, kRetry, kReject, kSkipped, kFailed, kInterrupted };
   Kind kind = Kind::kFailed;
   Milliseconds retry_after{};  // kRetry; 0: the configured back-off
-  std::string text;            // reason of kReject, kFailed, kInterrupted (signal or exit status named)
-  bool suspect = true;         // kInterrupted: this attempt may have killed its worker
+  std::string text;     // reason of kReject, kFailed, kInterrupted (signal or exit status named)
+  bool suspect = true;  // kInterrupted: this attempt may have killed its worker
 };
 
-// Threads: start(), cancel() and abandon() from any thread. `ended` runs exactly once per started attempt,
+// Threads: start(), cancel() and abandon() from any thread. `ended` runs exactly once per started
+// attempt,
 //   on any thread, maybe before start() returns.
 class ModuleRunner {
  public:
@@ -72,16 +74,17 @@ class ModuleRunner {
   // Tells the module to give up: context.cancelled() becomes true. It may still end by itself.
   virtual void cancel(AttemptToken token) = 0;
 
-  // The attempt overran: the host no longer waits for it; `ended` will not be called for it (unless it
-  // already has been). In a worker: new attempts go to a fresh process, neighbours finish in the old one,
-  // which is then ended by SIGTERM and SIGKILL. In process: its thread is counted as stuck.
+  // The attempt overran: the host no longer waits for it; `ended` will not be called for it (unless
+  // it already has been). In a worker: new attempts go to a fresh process, neighbours finish in the
+  // old one, which is then ended by SIGTERM and SIGKILL. In process: its thread is counted as
+  // stuck.
   virtual void abandon(AttemptToken token) = 0;
 
   // Threads or workers lost to abandoned attempts that still have not ended.
   virtual int stuck() const = 0;
 
-  // Stops the module: no start() may follow. Attempts still running end as kInterrupted (worker) within
-  // `grace`. Returns when its processes are gone.
+  // Stops the module: no start() may follow. Attempts still running end as kInterrupted (worker)
+  // within `grace`. Returns when its processes are gone.
   virtual void stop(Milliseconds grace) = 0;
 };
 

@@ -1,4 +1,5 @@
-// PlatformCalls: the one way out of a module. `modules` declares it, `guard` implements it, one per attempt.
+// PlatformCalls: the one way out of a module. `modules` declares it, `guard` implements it, one per
+// attempt.
 #pragma once
 
 #include <functional>
@@ -22,7 +23,8 @@ struct ModuleReply {
   std::string error_text;  // never holds message text or credentials
 };
 
-// Threads: any. `done` runs exactly once, maybe before call() returns, on a thread that must not be blocked.
+// Threads: any. `done` runs exactly once, maybe before call() returns, on a thread that must not be
+// blocked.
 class PlatformCalls {
  public:
   virtual ~PlatformCalls() = default;

@@ -1,0 +1,19 @@
+// checkConfig: does a module's `config:` satisfy the JSON Schema its descriptor carries?
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "host/base/result.h"
+
+namespace modhost::host {
+
+inline constexpr std::size_t kConfigSchemaBytesMax = 1u << 20;
+
+// Both are JSON text; an empty schema accepts any object, an empty config is {}. Schemas are draft
+// 7; references to other documents are not followed. kInvalid says where in the config (a JSON
+// pointer), what was found there (its type; never the text of a string, which may be a secret) and
+// what is accepted; or that the schema itself cannot be used. Never throws.
+Result<void> checkConfig(std::string_view schema_json, std::string_view config_json);
+
+}  // namespace modhost::host

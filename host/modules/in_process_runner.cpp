@@ -1,0 +1,51 @@
+#include "host/modules/in_process_runner.h"
+
+#include <vector>
+
+#include "host/base/mutex.h"
+#include "host/modules/module_core.h"
+
+namespace modhost::host {
+namespace {
+
+// Cores that could not be stopped, for as long as the process lives; never destroyed, since their
+// threads may still run while the process exits.
+void keepForEver(std::shared_ptr<ModuleCore> core) {
+  static Mutex mutex;
+  static auto* const kept = new std::vector<std::shared_ptr<ModuleCore>>;
+  MutexLock lock(mutex);
+  kept->push_back(std::move(core));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<InProcessRunner>> InProcessRunner::create(
+    std::unique_ptr<SharedLibrary> library, InProcessSettings settings,
+    std::shared_ptr<ModuleSink> sink, Clock& clock) {
+  auto core =
+      std::make_shared<ModuleCore>(std::move(library), std::move(settings), std::move(sink), clock);
+  const Result<void> opened = core->open();
+  if (!opened.ok()) return opened.error();
+  return std::unique_ptr<InProcessRunner>(new InProcessRunner(std::move(core)));
+}
+
+InProcessRunner::InProcessRunner(std::shared_ptr<ModuleCore> core) : core_(std::move(core)) {}
+
+InProcessRunner::~InProcessRunner() { stop(Milliseconds(0)); }
+
+const ModuleDescription& InProcessRunner::description() const { return core_->description(); }
+int InProcessRunner::concurrency() const { return core_->concurrency(); }
+void InProcessRunner::cancel(AttemptToken token) { core_->cancel(token); }
+void InProcessRunner::abandon(AttemptToken token) { core_->abandon(token); }
+int InProcessRunner::stuck() const { return core_->stuck(); }
+
+void InProcessRunner::start(Attempt attempt, Ended ended) {
+  core_->start(std::move(attempt), std::move(ended));
+}
+
+void InProcessRunner::stop(Milliseconds grace) {
+  if (std::exchange(stopped_, true)) return;
+  if (!core_->stop(grace)) keepForEver(core_);
+}
+
+}  // namespace modhost::host

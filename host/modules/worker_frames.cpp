@@ -1,0 +1,239 @@
+#include <algorithm>
+#include <chrono>
+
+#include "host/base/log.h"
+#include "host/modules/module_limits.h"
+#include "host/modules/worker_pool.h"
+
+// The pool's side of the protocol: what each frame of a worker may say and when, and what it is
+// sent. A worker runs foreign code, so a frame out of turn, or one that cannot be read, ends it.
+
+namespace modhost::host {
+namespace {
+
+ModuleReply noReply(ModuleReply::Error error, std::string text) {
+  ModuleReply reply;
+  reply.error = error;
+  reply.error_text = std::move(text);
+  return reply;
+}
+
+}  // namespace
+
+bool WorkerPool::onFrame(Member& member, const Frame& frame) {
+  switch (frame.type) {
+    case FrameType::kHello:
+      return onHello(member, frame);
+    case FrameType::kRefused:
+      return onRefused(member, frame);
+    case FrameType::kReady:
+      return onReady(member);
+    case FrameType::kResult:
+      return onResult(member, frame);
+    case FrameType::kCall:
+      return onCall(member, frame);
+    case FrameType::kLog:
+      return onLog(frame);
+    case FrameType::kMetric:
+      return onMetric(frame);
+    case FrameType::kBye:
+      return member.state == State::kStopping;
+    default:
+      return false;  // those that only we send
+  }
+}
+
+bool WorkerPool::onHello(Member& member, const Frame& frame) {
+  if (member.state != State::kLoading) return false;
+  const std::optional<HelloFrame> hello = decodeHello(frame.payload);
+  if (!hello || hello->version != kWorkerProtocolVersion) return false;
+  if (hello->description.id != description_.id) return false;
+  member.state = State::kStarting;
+  ConfigFrame config;
+  config.config_json = config_json_;
+  config.concurrency = concurrency_;
+  if (settings_.memory_max_bytes > 0) {
+    config.memory_max_bytes = static_cast<std::uint64_t>(settings_.memory_max_bytes +
+                                                         concurrency_ * kWorkerBytesPerAttempt);
+  }
+  member.process->send({FrameType::kConfig, 0, encode(config)});
+  return true;
+}
+
+bool WorkerPool::onRefused(Member& member, const Frame& frame) {
+  if (member.state != State::kLoading && member.state != State::kStarting) return false;
+  const std::string why = bounded(frame.payload);
+  logError("modules", "the module refused to start",
+           {{"module", description_.id}, {"reason", why}});
+  reportFirst(Error{ErrorKind::kInvalid, why});
+  endByHost(member, "the module refused to start");
+  return true;
+}
+
+bool WorkerPool::onReady(Member& member) {
+  if (member.state != State::kStarting) return false;
+  member.state = State::kServing;
+  logInfo("modules", "worker ready", {{"module", description_.id}, {"pid", member.process->pid()}});
+  reportFirst({});
+  std::deque<Running> waiting;
+  waiting.swap(waiting_);
+  for (Running& running : waiting) give(member, std::move(running));
+  return true;
+}
+
+bool WorkerPool::onResult(Member& member, const Frame& frame) {
+  std::optional<AttemptEnd> end = decodeResult(frame.payload);
+  if (!end) return false;
+  end->text = bounded(end->text);
+  member.worked = true;
+  if (member.abandoned.erase(frame.id) != 0) {
+    countStuck();
+    checkRetired(member);
+    return true;
+  }
+  const auto found = member.running.find(frame.id);
+  if (found == member.running.end()) return false;
+  const ModuleRunner::Ended ended = std::move(found->second.ended);
+  member.running.erase(found);
+  checkRetired(member);
+  ended(std::move(*end));
+  return true;
+}
+
+bool WorkerPool::onCall(Member& member, const Frame& frame) {
+  std::optional<CallFrame> call = decodeCall(frame.payload);
+  if (!call) return false;
+  const auto found = member.running.find(call->token);
+  if (found == member.running.end()) {
+    sendReply(member, frame.id, noReply(ModuleReply::Error::kCancelled, "the attempt is over"));
+    return true;
+  }
+  Running& running = found->second;
+  std::string refusal = callRefusal(call->call);
+  if (running.calls_in_flight >= kAttemptCallsMax) refusal = "too many calls in flight";
+  if (!refusal.empty()) {
+    sendReply(member, frame.id, noReply(ModuleReply::Error::kRefused, refusal));
+    return true;
+  }
+  ++running.calls_in_flight;
+  const auto answered = [this, mailbox = mailbox_, serial = member.serial, token = call->token,
+                         call_id = frame.id](ModuleReply reply) {
+    auto kept = std::make_shared<ModuleReply>(std::move(reply));
+    mailbox->post([this, serial, token, call_id, kept] { onReply(serial, token, call_id, *kept); });
+  };
+  const std::shared_ptr<PlatformCalls> calls = running.attempt.calls;
+  calls->call(std::move(call->call), answered);
+  return true;
+}
+
+bool WorkerPool::onLog(const Frame& frame) {
+  const std::optional<LogFrame> line = decodeLog(frame.payload);
+  if (!line) return false;
+  sink_->log(static_cast<LogLevel>(line->level), line->event_id, line->message, line->fields);
+  return true;
+}
+
+bool WorkerPool::onMetric(const Frame& frame) {
+  const std::optional<MetricFrame> metric = decodeMetric(frame.payload);
+  if (!metric) return false;
+  sink_->metric(metric->kind, metric->name, metric->value);
+  return true;
+}
+
+WorkerPool::Member* WorkerPool::serving() {
+  for (const MemberPtr& member : members_) {
+    const bool serves = member->state == State::kServing && member->ended_by_host.empty();
+    if (member->process != nullptr && serves) return member.get();
+  }
+  return nullptr;
+}
+
+void WorkerPool::begin(Running running) {
+  if (stopping_) {
+    AttemptEnd end;
+    end.kind = AttemptEnd::Kind::kInterrupted;
+    end.text = "not begun when the module stopped";
+    end.suspect = false;
+    return running.ended(std::move(end));
+  }
+  Member* const member = serving();
+  if (member == nullptr) {
+    waiting_.push_back(std::move(running));
+  } else {
+    give(*member, std::move(running));
+  }
+}
+
+void WorkerPool::give(Member& member, Running running) {
+  EventFrame event;
+  event.number = running.attempt.number;
+  event.deadline_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                          running.attempt.deadline.time_since_epoch())
+                          .count();
+  event.event = *running.attempt.event;
+  std::string payload = encode(event);
+  if (payload.size() + kFrameHeadBytes > settings_.frame_max_bytes) {
+    AttemptEnd end;
+    end.text =
+        "the event is larger than worker.frame_max allows: " + std::to_string(payload.size()) +
+        " bytes";
+    return running.ended(std::move(end));
+  }
+  const AttemptToken token = running.attempt.token;
+  member.process->send({FrameType::kEvent, token, std::move(payload)});
+  if (running.cancelled) member.process->send({FrameType::kCancel, token, ""});
+  MODHOST_ASSERT(member.running.emplace(token, std::move(running)).second);
+}
+
+void WorkerPool::onCancel(AttemptToken token) {
+  for (Running& running : waiting_) {
+    if (running.attempt.token == token) running.cancelled = true;
+  }
+  for (const MemberPtr& member : members_) {
+    const auto found = member->running.find(token);
+    if (member->process == nullptr || found == member->running.end()) continue;
+    if (std::exchange(found->second.cancelled, true)) continue;
+    member->process->send({FrameType::kCancel, token, ""});
+  }
+}
+
+void WorkerPool::onAbandon(AttemptToken token) {
+  const auto waits =
+      std::find_if(waiting_.begin(), waiting_.end(),
+                   [token](const Running& running) { return running.attempt.token == token; });
+  if (waits != waiting_.end()) waiting_.erase(waits);
+  for (const MemberPtr& member : members_) {
+    const auto found = member->running.find(token);
+    if (member->process == nullptr || found == member->running.end()) continue;
+    if (!found->second.cancelled) member->process->send({FrameType::kCancel, token, ""});
+    member->running.erase(found);
+    member->abandoned.insert(token);
+    countStuck();
+    retire(*member);
+    checkRetired(*member);
+  }
+}
+
+void WorkerPool::onReply(std::uint64_t serial, AttemptToken token, std::uint64_t call_id,
+                         const ModuleReply& reply) {
+  for (const MemberPtr& member : members_) {
+    if (member->serial != serial || member->process == nullptr) continue;
+    const auto found = member->running.find(token);
+    if (found != member->running.end()) --found->second.calls_in_flight;
+    sendReply(*member, call_id, reply);
+  }
+}
+
+void WorkerPool::sendReply(Member& member, std::uint64_t call_id, const ModuleReply& reply) {
+  std::string payload = encode(reply);
+  if (payload.size() + kFrameHeadBytes > settings_.frame_max_bytes) {
+    payload = encode(noReply(ModuleReply::Error::kUnavailable,
+                             "the platform's reply is larger than worker.frame_max allows"));
+  }
+  member.process->send({FrameType::kReply, call_id, std::move(payload)});
+  if (member.process->unsentBytes() > kWorkerUnsentBytesMax) {
+    endByHost(member, "it does not read what it is sent");
+  }
+}
+
+}  // namespace modhost::host

@@ -1,0 +1,334 @@
+#include "host/modules/worker_pool.h"
+
+#include <poll.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "host/base/log.h"
+
+// The loop: sleep in poll() on every wire of every process, the mailbox and the next timer; run
+// what was posted; serve each process; do what is due; remove the buried. Everything here runs on
+// the pool's thread, so there is no lock but for the first start's result. What a worker's frames
+// mean stands in worker_frames.cpp.
+
+namespace modhost::host {
+namespace {
+
+constexpr const char* kArea = "modules";
+constexpr std::size_t kWires = 3;  // channel, stderr, pidfd of each process
+// A clock that is not the system's moves without waking poll(); look at it this often.
+constexpr Milliseconds kSleepMax{500};
+
+}  // namespace
+
+WorkerPool::WorkerPool(ModuleCopy copy, ModuleDescription description, int concurrency,
+                       std::string config_json, WorkerSettings settings,
+                       std::shared_ptr<HostModuleSink> sink, Metrics& metrics, Clock& clock)
+    : copy_(std::move(copy)),
+      description_(std::move(description)),
+      concurrency_(concurrency),
+      config_json_(std::move(config_json)),
+      settings_(std::move(settings)),
+      sink_(std::move(sink)),
+      clock_(clock),
+      mailbox_(std::make_shared<Mailbox>()),
+      spawn_at_(clock.steadyNow()),
+      jitter_(std::random_device{}()),
+      ended_(metrics.counter("modhost_workers_ended_total",
+                             "Worker processes that ended and were not told to.",
+                             {{"module", description_.id}})),
+      alive_(
+          metrics.gauge("modhost_workers", "Worker processes now.", {{"module", description_.id}})),
+      thread_("w-" + description_.id, [this] { run(); }) {}
+
+Result<void> WorkerPool::awaitFirst() {
+  MutexLock lock(mutex_);
+  while (!first_) first_changed_.wait(mutex_);
+  return *first_;
+}
+
+void WorkerPool::start(Attempt attempt, ModuleRunner::Ended ended) {
+  auto running = std::make_shared<Running>();
+  running->attempt = std::move(attempt);
+  running->ended = std::move(ended);
+  MODHOST_ASSERT(mailbox_->post([this, running] { begin(std::move(*running)); }));
+}
+
+void WorkerPool::cancel(AttemptToken token) {
+  mailbox_->post([this, token] { onCancel(token); });
+}
+
+void WorkerPool::abandon(AttemptToken token) {
+  mailbox_->post([this, token] { onAbandon(token); });
+}
+
+void WorkerPool::stop(Milliseconds grace) {
+  mailbox_->post([this, grace] { onStop(grace); });
+  thread_.join();
+}
+
+void WorkerPool::run() {
+  while (!finished()) {
+    keepServing();
+    poll();
+    keepTime();
+    members_.erase(
+        std::remove_if(members_.begin(), members_.end(),
+                       [](const MemberPtr& member) { return member->process == nullptr; }),
+        members_.end());
+    alive_.set(static_cast<double>(members_.size()));
+  }
+  reportFirst(Error{ErrorKind::kCancelled, "stopped before it was ready"});
+  // What was posted behind the stop: nothing may be started any more, and no attempt is left to
+  // speak of.
+  mailbox_->close();
+}
+
+bool WorkerPool::finished() const { return stopping_ && members_.empty(); }
+
+void WorkerPool::poll() {
+  std::vector<pollfd> fds = {{mailbox_->fd(), POLLIN, 0}};
+  for (const MemberPtr& member : members_) {
+    const WorkerProcess& process = *member->process;
+    const short writing = process.unsentBytes() > 0 ? POLLOUT : 0;
+    fds.push_back({process.channelFd(), static_cast<short>(POLLIN | writing), 0});
+    fds.push_back({process.stderrFd(), POLLIN, 0});
+    fds.push_back({process.pidFd(), POLLIN, 0});
+  }
+  const std::size_t polled = members_.size();
+  const auto sleep = std::chrono::ceil<Milliseconds>(nextTimer() - clock_.steadyNow());
+  const Milliseconds bounded = std::clamp(sleep, Milliseconds(0), kSleepMax);
+  if (::poll(fds.data(), fds.size(), static_cast<int>(bounded.count())) <= 0) return;
+  if (fds[0].revents != 0) {
+    for (const Mailbox::Task& task : mailbox_->take()) task();
+  }
+  for (std::size_t i = 0; i < polled; ++i) serve(*members_[i], &fds[1 + i * kWires]);
+}
+
+void WorkerPool::serve(Member& member, const pollfd* fds) {
+  WorkerProcess& process = *member.process;
+  if (fds[2].revents != 0) return drainAndBury(member);
+  if ((fds[0].revents & POLLOUT) != 0) process.flush();
+  if (fds[0].revents != 0) {
+    const bool open = process.readChannel() != WorkerProcess::Read::kEnd;
+    readFrames(member);
+    if (!open) endByHost(member, "it closed its channel");
+  }
+  if (fds[1].revents != 0) {
+    for (const std::string& line : process.readLines()) sink_->standardError(process.pid(), line);
+  }
+}
+
+void WorkerPool::keepTime() {
+  const SteadyTime now = clock_.steadyNow();
+  for (const MemberPtr& member : members_) {
+    if (member->process == nullptr) continue;
+    const bool starting = member->state == State::kLoading || member->state == State::kStarting;
+    if (starting && now >= member->start_deadline) {
+      member->start_deadline = SteadyTime::max();
+      endByHost(*member, "it was not ready within worker.start_timeout");
+    }
+    if (member->term_at && now >= *member->term_at) {
+      member->term_at.reset();
+      member->process->signal(SIGTERM);
+    }
+    if (member->kill_at && now >= *member->kill_at) {
+      member->kill_at.reset();
+      member->process->signal(SIGKILL);
+    }
+  }
+}
+
+SteadyTime WorkerPool::nextTimer() const {
+  SteadyTime next = clock_.steadyNow() + kSleepMax;
+  bool serves = stopping_;
+  for (const MemberPtr& member : members_) {
+    const bool starting = member->state == State::kLoading || member->state == State::kStarting;
+    serves = serves || starting || member->state == State::kServing;
+    if (starting) next = std::min(next, member->start_deadline);
+    if (member->term_at) next = std::min(next, *member->term_at);
+    if (member->kill_at) next = std::min(next, *member->kill_at);
+  }
+  return serves ? next : std::min(next, spawn_at_);
+}
+
+void WorkerPool::keepServing() {
+  if (stopping_ || clock_.steadyNow() < spawn_at_) return;
+  for (const MemberPtr& member : members_) {
+    if (member->state != State::kRetired && member->state != State::kStopping) return;
+  }
+  spawn();
+}
+
+void WorkerPool::spawn() {
+  auto process = WorkerProcess::spawn(settings_.worker_program, settings_.frame_max_bytes);
+  if (!process.ok()) return spawnFailed(process.error().message);
+  auto member = std::make_unique<Member>();
+  member->serial = ++last_serial_;
+  member->process = process.take();
+  member->start_deadline = clock_.steadyNow() + settings_.start_timeout;
+  StartFrame start;
+  start.path = copy_.path();
+  start.source = copy_.source();
+  start.files_max = settings_.files_max;
+  start.frame_max_bytes = settings_.frame_max_bytes;
+  member->process->send({FrameType::kStart, 0, encode(start)});
+  members_.push_back(std::move(member));
+}
+
+void WorkerPool::spawnFailed(const std::string& why) {
+  backOff(Member());
+  logError(kArea, "no worker could be started", {{"module", description_.id}, {"error", why}});
+  reportFirst(Error{ErrorKind::kUnavailable, "no worker could be started: " + why});
+}
+
+// A worker that ended an attempt was a working one, and the next may start at once after the
+// shortest wait: one poisonous event must not slow its neighbours down.
+void WorkerPool::backOff(const Member& dead) {
+  failures_ = dead.worked ? 0 : failures_ + 1;
+  Milliseconds wait = settings_.restart_backoff;
+  for (int i = 1; i < failures_ && wait < settings_.restart_backoff_max; ++i) wait *= 2;
+  wait = std::min(wait, settings_.restart_backoff_max);
+  const double share = 0.5 + 0.5 * std::uniform_real_distribution<double>()(jitter_);
+  spawn_at_ = clock_.steadyNow() + std::chrono::duration_cast<Milliseconds>(wait * share);
+}
+
+void WorkerPool::readFrames(Member& member) {
+  while (!member.broke_protocol) {
+    const Result<std::optional<Frame>> frame = member.process->nextFrame();
+    if (frame.ok() && !frame.value()) return;
+    if (frame.ok() && onFrame(member, *frame.value())) continue;
+    member.broke_protocol = true;
+    endByHost(member, "it broke the protocol: " +
+                          (frame.ok() ? "unexpected or malformed frame of type " +
+                                            std::to_string(static_cast<int>(frame.value()->type))
+                                      : frame.error().message));
+  }
+}
+
+// Dead. What it had still said counts: results in the socket are results.
+void WorkerPool::drainAndBury(Member& member) {
+  WorkerProcess& process = *member.process;
+  while (process.readChannel() == WorkerProcess::Read::kSome) readFrames(member);
+  for (int reads = 0; process.stderrFd() >= 0 && reads < 16; ++reads) {
+    const std::vector<std::string> lines = process.readLines();
+    if (lines.empty()) break;
+    for (const std::string& line : lines) sink_->standardError(process.pid(), line);
+  }
+  const std::optional<FaultNote> fault = process.readFault();
+  const pid_t pid = process.pid();
+  const std::string how = process.reap();
+  const bool was_serving = member.state != State::kRetired && member.state != State::kStopping;
+  if (member.state == State::kStopping) {
+    logInfo(kArea, "worker stopped", {{"module", description_.id}, {"pid", pid}, {"status", how}});
+  } else {
+    ended_.add();
+    logWarn(kArea, "worker ended",
+            {{"module", description_.id},
+             {"pid", pid},
+             {"status", how},
+             {"reason", member.ended_by_host.empty() ? "its own" : member.ended_by_host},
+             {"attempts", member.running.size()}});
+  }
+  if (was_serving) {
+    backOff(member);
+    reportFirst(Error{ErrorKind::kUnavailable,
+                      "its worker ended before it was ready: " +
+                          (member.ended_by_host.empty() ? how : member.ended_by_host)});
+  }
+  member.process.reset();
+  member.abandoned.clear();
+  countStuck();
+  interruptAll(member, how, fault);
+}
+
+void WorkerPool::interruptAll(Member& member, const std::string& how,
+                              std::optional<FaultNote> fault) {
+  const bool on_purpose = !member.ended_by_host.empty() && !member.broke_protocol;
+  std::map<AttemptToken, Running> running;
+  running.swap(member.running);
+  for (auto& entry : running) {
+    AttemptEnd end;
+    end.kind = AttemptEnd::Kind::kInterrupted;
+    end.text = "its worker was " + how;
+    if (how.starts_with("exited")) end.text = "its worker " + how;
+    if (!member.ended_by_host.empty()) end.text += ", because " + member.ended_by_host;
+    const bool attributed = fault && fault->token != 0;
+    end.suspect = !on_purpose && (!attributed || fault->token == entry.first);
+    entry.second.ended(std::move(end));
+  }
+}
+
+void WorkerPool::endByHost(Member& member, const std::string& why) {
+  if (member.ended_by_host.empty()) member.ended_by_host = why;
+  if (member.state != State::kStopping || member.broke_protocol) member.process->signal(SIGKILL);
+}
+
+void WorkerPool::retire(Member& member) {
+  if (member.state != State::kServing) return;
+  member.state = State::kRetired;
+  spawn_at_ = clock_.steadyNow();
+  logWarn(kArea, "worker retired: an attempt in it overran",
+          {{"module", description_.id},
+           {"pid", member.process->pid()},
+           {"neighbours", member.running.size()}});
+}
+
+// A retired worker goes when only overrun attempts are left in it, and at the latest when the
+// deadline of its last neighbour has passed.
+void WorkerPool::checkRetired(Member& member) {
+  if (member.state != State::kRetired) return;
+  const SteadyTime now = clock_.steadyNow();
+  if (!member.running.empty()) {
+    SteadyTime last = now;
+    for (const auto& entry : member.running) last = std::max(last, entry.second.attempt.deadline);
+    member.kill_at = last + settings_.stop_grace;
+    return;
+  }
+  if (member.abandoned.empty()) return drain(member, settings_.stop_grace);
+  if (member.ended_by_host.empty()) member.ended_by_host = "its last attempts overran";
+  member.term_at = now;
+  member.kill_at = now + settings_.stop_grace;
+}
+
+void WorkerPool::drain(Member& member, Milliseconds grace) {
+  if (member.ended_by_host.empty()) member.ended_by_host = "the host stopped it";
+  member.state = State::kStopping;
+  member.kill_at = clock_.steadyNow() + grace;
+  // The worker gives up on its module a little earlier, so that its last words can still be read.
+  member.process->send({FrameType::kDrain, 0, encodeGrace(grace - grace / 4)});
+}
+
+void WorkerPool::onStop(Milliseconds grace) {
+  if (stopping_) return;
+  stopping_ = true;
+  AttemptEnd end;
+  end.kind = AttemptEnd::Kind::kInterrupted;
+  end.text = "not begun when the module stopped";
+  end.suspect = false;
+  std::deque<Running> waiting;
+  waiting.swap(waiting_);
+  for (Running& running : waiting) running.ended(end);
+  for (const MemberPtr& member : members_) {
+    if (member->process == nullptr || member->state == State::kStopping) continue;
+    const bool starting = member->state == State::kLoading || member->state == State::kStarting;
+    drain(*member, starting ? Milliseconds(0) : grace);
+  }
+}
+
+void WorkerPool::reportFirst(Result<void> result) {
+  MutexLock lock(mutex_);
+  if (first_) return;
+  first_ = std::move(result);
+  first_changed_.notifyAll();
+}
+
+void WorkerPool::countStuck() {
+  stuck_ =
+      static_cast<int>(std::count_if(members_.begin(), members_.end(), [](const MemberPtr& member) {
+        return !member->abandoned.empty();
+      }));
+}
+
+}  // namespace modhost::host

@@ -1,0 +1,82 @@
+#include "host/modules/worker_runner.h"
+
+#include <poll.h>
+
+#include <array>
+
+#include "host/modules/module_limits.h"
+#include "host/modules/worker_pool.h"
+#include "host/modules/worker_process.h"
+
+namespace modhost::host {
+namespace {
+
+Error unavailable(std::string message) { return {ErrorKind::kUnavailable, std::move(message)}; }
+
+// What the one frame says that answers START.
+Result<ModuleDescription> firstWord(const Frame& frame, const ModuleNote& note) {
+  if (frame.type == FrameType::kRefused) return Error{ErrorKind::kInvalid, bounded(frame.payload)};
+  const std::optional<HelloFrame> hello =
+      frame.type == FrameType::kHello ? decodeHello(frame.payload) : std::nullopt;
+  if (!hello || hello->version != kWorkerProtocolVersion || hello->description.id != note.id) {
+    return unavailable("its worker broke the protocol while loading it");
+  }
+  return hello->description;
+}
+
+}  // namespace
+
+Result<ModuleDescription> describeInWorker(const ModuleCopy& copy, const WorkerSettings& settings,
+                                           Clock& clock) {
+  auto spawned = WorkerProcess::spawn(settings.worker_program, settings.frame_max_bytes);
+  if (!spawned.ok()) return spawned.error();
+  const std::unique_ptr<WorkerProcess> process = spawned.take();
+  StartFrame start;
+  start.path = copy.path();
+  start.source = copy.source();
+  start.files_max = settings.files_max;
+  start.frame_max_bytes = settings.frame_max_bytes;
+  process->send({FrameType::kStart, 0, encode(start)});
+  const SteadyTime until = clock.steadyNow() + settings.start_timeout;
+  for (;;) {
+    const Result<std::optional<Frame>> frame = process->nextFrame();
+    if (!frame.ok()) return unavailable(copy.source() + ": its worker broke the protocol");
+    if (frame.value()) return firstWord(*frame.value(), copy.note());
+    const auto left = std::chrono::ceil<Milliseconds>(until - clock.steadyNow());
+    if (left <= Milliseconds(0)) return unavailable(copy.source() + ": not loaded in time");
+    std::array<pollfd, 2> fds = {
+        {{process->channelFd(), POLLIN, 0}, {process->pidFd(), POLLIN, 0}}};
+    ::poll(fds.data(), fds.size(), static_cast<int>(left.count()));
+    const bool dead = fds[1].revents != 0;
+    if (process->readChannel() == WorkerProcess::Read::kSome) continue;
+    if (dead)
+      return unavailable(copy.source() + ": while it was loaded, its worker " + process->reap());
+  }
+}
+
+Result<std::unique_ptr<WorkerRunner>> WorkerRunner::create(
+    ModuleCopy copy, ModuleDescription description, int concurrency, std::string config_json,
+    WorkerSettings settings, std::shared_ptr<HostModuleSink> sink, Metrics& metrics, Clock& clock) {
+  auto pool = std::make_unique<WorkerPool>(std::move(copy), std::move(description), concurrency,
+                                           std::move(config_json), std::move(settings),
+                                           std::move(sink), metrics, clock);
+  const Result<void> first = pool->awaitFirst();
+  if (!first.ok()) return first.error();
+  return std::unique_ptr<WorkerRunner>(new WorkerRunner(std::move(pool)));
+}
+
+WorkerRunner::WorkerRunner(std::unique_ptr<WorkerPool> pool) : pool_(std::move(pool)) {}
+WorkerRunner::~WorkerRunner() = default;
+
+const ModuleDescription& WorkerRunner::description() const { return pool_->description(); }
+int WorkerRunner::concurrency() const { return pool_->concurrency(); }
+void WorkerRunner::cancel(AttemptToken token) { pool_->cancel(token); }
+void WorkerRunner::abandon(AttemptToken token) { pool_->abandon(token); }
+int WorkerRunner::stuck() const { return pool_->stuck(); }
+void WorkerRunner::stop(Milliseconds grace) { pool_->stop(grace); }
+
+void WorkerRunner::start(Attempt attempt, Ended ended) {
+  pool_->start(std::move(attempt), std::move(ended));
+}
+
+}  // namespace modhost::host
