@@ -12,6 +12,7 @@
 #include <Poco/ThreadPool.h>
 
 #include <nlohmann/json.hpp>
+#include <typeinfo>
 #include <utility>
 
 #include "host/base/log.h"
@@ -122,7 +123,7 @@ class Handler final : public net::HTTPRequestHandler {
     try {
       return pages_.at(request.getURI().substr(0, request.getURI().find('?')));
     } catch (const std::exception& error) {
-      logError("admin", "a page failed", {{"why", error.what()}});
+      logError("admin", "a page failed", {{"exception", typeid(error).name()}});
       return jsonPage(net::HTTPResponse::HTTP_INTERNAL_SERVER_ERROR, {{"error", "internal"}});
     }
   }
@@ -173,10 +174,14 @@ struct AdminServer::Impl {
        const AdminSettings& settings)
       : pages(clock, metrics, inbox, std::move(sources)),
         pool("admin", 1, settings.threads + 1, 60, static_cast<int>(kThreadStackDefault)),
-        server(new Handlers(pages), pool, listenOn(settings), serverParams(settings)) {}
+        socket(listenOn(settings)),
+        port(socket.address().port()),
+        server(new Handlers(pages), pool, socket, serverParams(settings)) {}
 
   Pages pages;
   Poco::ThreadPool pool;
+  net::ServerSocket socket;
+  const int port;
   net::HTTPServer server;
 };
 
@@ -186,13 +191,14 @@ AdminServer::AdminServer(Clock& clock, Metrics& metrics, Inbox& inbox, AdminSour
 
 AdminServer::~AdminServer() { stop(); }
 
-int AdminServer::port() const { return impl_->server.port(); }
+int AdminServer::port() const { return impl_->port; }
 
 void AdminServer::start() { impl_->server.start(); }
 
 void AdminServer::stop() {
   impl_->server.stopAll(true);
   impl_->pool.joinAll();
+  impl_->socket.close();  // Poco keeps it open, and connections would wait at it
 }
 
 }  // namespace modhost::host

@@ -40,6 +40,8 @@ std::string stringMember(const Json& object, const char* key) {
 
 // The library's own message quotes the text it choked on, so it is read here and never passed on.
 Result<Json> parseJson(std::string_view text) {
+  // The library takes a NUL byte for the end of the text, whatever follows it.
+  if (text.find('\0') != std::string_view::npos) return invalid("not JSON");
   try {
     return Json::parse(text);
   } catch (const Json::exception& error) {

@@ -1,5 +1,5 @@
-// The noun that travels: one webhook event, verified, with the few envelope members the host itself needs.
-// Everything else stays in `body`, byte for byte as it was signed, for the modules.
+// The noun that travels: one webhook event, verified, with the few envelope members the host itself
+// needs. Everything else stays in `body`, byte for byte as it was signed, for the modules.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,18 @@
 
 namespace modhost::host {
 
-// Derived from `body` and the moment of receipt; what is read back from the inbox is parsed again, so the
-// two can never disagree.
+// Derived from `body` and the moment of receipt; what is read back from the inbox is parsed again,
+// so the two can never disagree.
 struct Event {
   std::string id;          // body `id`, else "sha256:" + hex of the body's hash
   std::string type;        // body `event`, e.g. "unique.chat.external-module.chosen"
   std::string user_id;     // body `userId`
   std::string company_id;  // body `companyId`
   std::string chat_id;     // payload.chatId, else .chatid, else .chat_id; empty when there is none
-  std::string assistant_message_id;  // payload.assistantMessage.id: the waiting bubble; empty when none
-  std::string body;        // raw bytes
-  WallTime received_at{};  // when ingress had the whole body
+  std::string
+      assistant_message_id;  // payload.assistantMessage.id: the waiting bubble; empty when none
+  std::string body;          // raw bytes
+  WallTime received_at{};    // when ingress had the whole body
 };
 
 using EventPtr = std::shared_ptr<const Event>;
@@ -35,12 +36,13 @@ struct ParsedEvent {
   std::shared_ptr<const nlohmann::json> document;
 };
 
-// Parses a verified body, which moves into the event; on error it stays where it was, so that it can be kept
-// as a dead letter. Of a key that stands twice, the last counts. No exception of the parser leaves it.
+// Parses a verified body, which moves into the event; on error it stays where it was, so that it
+// can be kept as a dead letter. Of a key that stands twice, the last counts. No exception of the
+// parser leaves it.
 //
-// kInvalid: not UTF-8, not a JSON object, nested deeper than kJsonDepthMax, or without the strings `event`,
-// `userId`, `companyId` (free of control bytes: they become headers). The message is one of a few fixed
-// words and never quotes the body.
+// kInvalid: not UTF-8, not a JSON object, nested deeper than kJsonDepthMax, or without the strings
+// `event`, `userId`, `companyId` (free of control bytes: they become headers). The message is one
+// of a few fixed words and never quotes the body.
 Result<ParsedEvent> parseEvent(std::string&& body, WallTime received_at);
 inline Result<ParsedEvent> parseEvent(const std::string& body, WallTime received_at) {
   return parseEvent(std::string(body), received_at);

@@ -29,6 +29,8 @@ namespace {
 
 constexpr char kArea[] = "ingress";
 constexpr std::size_t kReadBytes = 16 * 1024;
+// An answer is below 1 KiB; the kernel would hold megabytes for a sender that takes none.
+constexpr int kSendBufferBytes = 16 * 1024;
 constexpr int kReadsPerEvent = 16;  // then the others have their turn
 constexpr Milliseconds kLingerTimeout{1'000};
 // How late a deadline may be noticed; also how soon accepting is tried again when descriptors ran
@@ -167,6 +169,7 @@ void Gate::acceptOne(Fd fd, const sockaddr_storage& peer, socklen_t peer_bytes) 
   }
   const int on = 1;
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
   auto connection = std::make_unique<Connection>(std::move(fd), peer, peer_bytes, limits_.request);
   ++open_;
   watch(connection->fd(), connection.get());
@@ -292,7 +295,7 @@ void Gate::handOver(Owned connection) {
 
 void Gate::refuse(Connection& connection, Answer answer) {
   counts_.count(answer);
-  logInfo(kArea, "refused", {{"why", httpStatus(answer).label}});
+  logDebug(kArea, "refused", {{"why", httpStatus(answer).label}});
   sendNow(connection.fd(), closingResponse(answer));
   linger(leave(connection));
 }

@@ -11,7 +11,9 @@
 #include <Poco/ThreadPool.h>
 #include <strings.h>
 
+#include <algorithm>
 #include <istream>
+#include <typeinfo>
 #include <utility>
 
 #include "host/base/log.h"
@@ -77,13 +79,13 @@ class Handler final : public net::HTTPRequestHandler {
     try {
       reply = replyTo(request, response);
     } catch (const std::exception& error) {
-      logError("ingress", "a request failed", {{"why", error.what()}});
+      logError("ingress", "a request failed", {{"exception", typeid(error).name()}});
     }
     site_.counts.count(reply.answer);
     try {
       send(request, response, reply);
     } catch (const Poco::Exception& error) {  // the peer has gone, or does not read
-      logInfo("ingress", "an answer was not taken", {{"why", error.displayText()}});
+      logDebug("ingress", "an answer was not taken", {{"why", error.displayText()}});
     }
   }
 

@@ -58,13 +58,6 @@ WebhookReply notStored(const Event& event, const Error& error) {
   return {answer, {}};
 }
 
-void logRefusal(const WebhookRequest& request, Answer answer) {
-  logWarn(kArea, "refused",
-          {{"why", httpStatus(answer).label},
-           {"peer", request.peer},
-           {"announced_id", request.announced_id.substr(0, kLoggedIdBytesMax)}});
-}
-
 }  // namespace
 
 Webhook::Webhook(Clock& clock, Metrics& metrics, Inbox& inbox, CurrentRoutes& routes,
@@ -92,12 +85,22 @@ WebhookReply Webhook::answer(WebhookRequest request) {
   if (verdict != SignatureVerdict::kVerified) {
     const Answer answer = refusal(verdict);
     if (verdict == SignatureVerdict::kStale) stale_.add();
-    logRefusal(request, answer);
+    logRefusal(request, answer, begun);
     return {answer, {}};
   }
   WebhookReply reply = verified(std::move(request.body), now);
   ack_seconds_.observe(seconds(clock_.steadyNow() - begun));
   return reply;
+}
+
+void Webhook::logRefusal(const WebhookRequest& request, Answer answer, SteadyTime now) {
+  const std::optional<int> left_out = refusal_lines_.take(now);
+  if (!left_out) return;
+  logWarn(kArea, "refused",
+          {{"why", httpStatus(answer).label},
+           {"peer", request.peer},
+           {"announced_id", request.announced_id.substr(0, kLoggedIdBytesMax)},
+           {"left_out", *left_out}});
 }
 
 WebhookReply Webhook::verified(std::string body, WallTime received_at) {

@@ -11,6 +11,7 @@
 #include "host/inbox/inbox.h"
 #include "host/ingress/http_status.h"
 #include "host/ingress/ingress.h"
+#include "host/ingress/log_budget.h"
 #include "host/ingress/signature.h"
 #include "host/routes/route_table.h"
 
@@ -45,6 +46,7 @@ class Webhook {
   WebhookReply store(const ParsedEvent& parsed);
   WebhookReply unrouted(const EventPtr& event);
   WebhookReply park(const Event& event, std::string_view why);
+  void logRefusal(const WebhookRequest& request, Answer answer, SteadyTime now);
   bool tooOld(const ParsedEvent& parsed) const;
 
   Clock& clock_;
@@ -55,6 +57,7 @@ class Webhook {
   const Unrouted unrouted_;
   Counter stale_, unrouted_total_;
   Histogram ack_seconds_;
+  LogBudget refusal_lines_;
   std::atomic<bool> draining_{false};
 };
 

@@ -1,4 +1,5 @@
-// Event → targets: a pure function over an immutable snapshot, asked once per event, before it is stored.
+// Event → targets: a pure function over an immutable snapshot, asked once per event, before it is
+// stored.
 #pragma once
 
 #include <memory>
@@ -11,9 +12,10 @@
 
 namespace modhost::host {
 
-// One entry of `when`: what stands at `path` must be one of `values`. Compared as JSON: "8" is not 8, 8 is 8.0,
-// letters keep their case. The path steps through objects only; where it leads nowhere, nothing matches, not
-// even null. An array at its end matches when any of its elements does (toolChoices, disabledTools).
+// One entry of `when`: what stands at `path` must be one of `values`. Compared as JSON: "8" is not
+// 8, 8 is 8.0, letters keep their case. The path steps through objects only; where it leads
+// nowhere, nothing matches, not even null. An array at its end matches when any of its elements
+// does (toolChoices, disabledTools).
 struct Condition {
   std::vector<std::string> path;                 // "payload.name" split at the dots
   std::shared_ptr<const nlohmann::json> values;  // an array of accepted scalars
