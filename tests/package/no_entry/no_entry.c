@@ -1,0 +1,1 @@
+int modhost_module_v2(void) { return 1; }
