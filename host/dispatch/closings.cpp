@@ -9,8 +9,9 @@
 
 namespace modhost::host {
 
-Closings::Closings(Inbox& inbox, Guard& guard, Clock& clock, std::shared_ptr<Mailbox> mailbox,
-                   const DispatchSettings& settings, Owner owner)
+Closings::Closings(Inbox& inbox, Guard& guard, Clock& clock,
+                   std::shared_ptr<DispatchMailbox> mailbox, const DispatchSettings& settings,
+                   Owner owner)
     : inbox_(inbox),
       guard_(guard),
       clock_(clock),

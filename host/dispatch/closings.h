@@ -14,8 +14,8 @@
 #include <string>
 
 #include "host/base/clock.h"
+#include "host/dispatch/dispatch_mailbox.h"
 #include "host/dispatch/dispatcher.h"
-#include "host/dispatch/mailbox.h"
 #include "host/dispatch/timers.h"
 #include "host/guard/guard.h"
 #include "host/inbox/inbox.h"
@@ -42,7 +42,7 @@ class Closings {
     std::function<void(const Error&)> inbox_failed;
   };
 
-  Closings(Inbox& inbox, Guard& guard, Clock& clock, std::shared_ptr<Mailbox> mailbox,
+  Closings(Inbox& inbox, Guard& guard, Clock& clock, std::shared_ptr<DispatchMailbox> mailbox,
            const DispatchSettings& settings, Owner owner);
 
   // Takes over a delivery whose kClosing is recorded and that owes something.
@@ -82,7 +82,7 @@ class Closings {
   Inbox& inbox_;
   Guard& guard_;
   Clock& clock_;
-  const std::shared_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<DispatchMailbox> mailbox_;
   const DispatchSettings settings_;
   const Owner owner_;
 

@@ -33,7 +33,7 @@ Milliseconds clamped(Milliseconds value, Milliseconds max) {
 
 DispatchLoop::DispatchLoop(Inbox& inbox, Guard& guard, Clock& clock, Metrics& metrics,
                            const DispatchSettings& settings, std::vector<Lane> lanes,
-                           std::shared_ptr<Mailbox> mailbox)
+                           std::shared_ptr<DispatchMailbox> mailbox)
     : inbox_(inbox),
       guard_(guard),
       clock_(clock),
@@ -193,9 +193,9 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
 
 // --- what others report, and what time brings ---
 
-void DispatchLoop::read(const Mail& mail) {
+void DispatchLoop::read(const DispatchMail& mail) {
   for (const Target& target : mail.ready) laneOf(target).more = true;
-  for (const Message& message : mail.messages) {
+  for (const DispatchMessage& message : mail.messages) {
     std::visit([this](const auto& any) { on(any); }, message);
   }
   if (mail.stop && !drain_until_) drain_until_ = clock_.steadyNow() + settings_.drain;

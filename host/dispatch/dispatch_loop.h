@@ -12,9 +12,9 @@
 #include "host/base/metrics.h"
 #include "host/dispatch/closings.h"
 #include "host/dispatch/delivery_fate.h"
+#include "host/dispatch/dispatch_mailbox.h"
 #include "host/dispatch/dispatcher.h"
 #include "host/dispatch/lane_state.h"
-#include "host/dispatch/mailbox.h"
 #include "host/dispatch/timers.h"
 
 namespace modhost::host {
@@ -23,7 +23,7 @@ class DispatchLoop {
  public:
   DispatchLoop(Inbox& inbox, Guard& guard, Clock& clock, Metrics& metrics,
                const DispatchSettings& settings, std::vector<Lane> lanes,
-               std::shared_ptr<Mailbox> mailbox);
+               std::shared_ptr<DispatchMailbox> mailbox);
 
   // Until a stop has been carried out.
   void run();
@@ -48,7 +48,7 @@ class DispatchLoop {
   void launch(LaneState& lane, Held& held);
 
   // What others report, and what time brings.
-  void read(const Mail& mail);
+  void read(const DispatchMail& mail);
   void on(const AttemptEnded& message);
   void on(const AttemptQuiet& message);
   void on(const ClosingCallsDone& message);
@@ -91,7 +91,7 @@ class DispatchLoop {
   Clock& clock_;
   Metrics& metrics_;
   const DispatchSettings settings_;
-  const std::shared_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<DispatchMailbox> mailbox_;
 
   std::map<Target, LaneState> lanes_;
   Closings closings_;

@@ -4,7 +4,7 @@
 
 #include "host/base/thread.h"
 #include "host/dispatch/dispatch_loop.h"
-#include "host/dispatch/mailbox.h"
+#include "host/dispatch/dispatch_mailbox.h"
 
 namespace modhost::host {
 
@@ -15,7 +15,7 @@ class Dispatcher::Impl {
   Impl(Inbox& inbox, Guard& guard, Clock& clock, Metrics& metrics, const DispatchSettings& settings,
        std::vector<Lane> lanes)
       : inbox_(inbox),
-        mailbox_(std::make_shared<Mailbox>(clock)),
+        mailbox_(std::make_shared<DispatchMailbox>(clock)),
         loop_(inbox, guard, clock, metrics, settings, std::move(lanes), mailbox_) {}
 
   ~Impl() { stop(); }
@@ -25,15 +25,17 @@ class Dispatcher::Impl {
     thread_ = Thread("dispatch", [this] { loop_.run(); });
   }
 
+  void requestStop() { mailbox_->stop(); }
+
   void stop() {
-    mailbox_->stop();
+    requestStop();
     thread_.join();
     mailbox_->close();
   }
 
  private:
   Inbox& inbox_;
-  const std::shared_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<DispatchMailbox> mailbox_;
   DispatchLoop loop_;
   Thread thread_;
 };
@@ -45,6 +47,8 @@ Dispatcher::Dispatcher(Inbox& inbox, Guard& guard, Clock& clock, Metrics& metric
 Dispatcher::~Dispatcher() = default;
 
 void Dispatcher::start() { impl_->start(); }
+
+void Dispatcher::requestStop() { impl_->requestStop(); }
 
 void Dispatcher::stop() { impl_->stop(); }
 

@@ -80,10 +80,14 @@ class Dispatcher {
   // lane are ended as kNotConfigured. Called once, before the first accept.
   void start();
 
-  // Nothing new is begun; running deliveries finish until `drain`, then are fenced, what is on the
-  // wire is awaited, and they are handed back uncounted. Closing calls still out by then are left
-  // to the next start. Returns when all is settled. Runners are not stopped; what they or the guard
-  // report later is ignored. Called by one thread; a second call does nothing.
+  // From now on nothing new is begun; running deliveries go on until `drain`, which counts from
+  // here. Returns at once.
+  void requestStop();
+
+  // requestStop(), if it was not called; then running deliveries finish until `drain`, are fenced,
+  // what is on the wire is awaited, and they are handed back uncounted. Closing calls still out by
+  // then are left to the next start. Returns when all is settled. Runners are not stopped; what
+  // they or the guard report later is ignored. Called by one thread; a second call does nothing.
   void stop();
 
  private:

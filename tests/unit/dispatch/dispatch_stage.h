@@ -41,13 +41,13 @@ class StageClock final : public Clock {
   void jumpWall(Milliseconds by) { clock_.jumpWall(by); }
 
   // Until it went to sleep anew, twice: it may have looked at the clock for the first sleep before
-  // the call. False: it did not within the safety limit.
-  bool awaitSleep() {
+  // the call. False: it did not within the safety limit, or is over.
+  bool awaitSleep(const std::atomic<bool>& over) {
     const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     MutexLock lock(mutex_);
     const long enough = sleeps_ + 2;
-    while (sleeps_ < enough && std::chrono::steady_clock::now() < limit) {
-      slept_.waitUntil(mutex_, limit);
+    while (sleeps_ < enough && !over && std::chrono::steady_clock::now() < limit) {
+      slept_.waitUntil(mutex_, std::chrono::steady_clock::now() + Milliseconds(2));
     }
     return sleeps_ >= enough;
   }
@@ -91,20 +91,19 @@ class DispatchStage {
     settled();
   }
 
-  // Stops whatever runs: time goes on until drain has passed, and nothing is held back.
+  // Stops whatever runs: nothing is held back, and drain passes once the stop is known.
   void stop() {
     if (!dispatcher) return;
-    std::atomic<bool> stopped = false;
+    std::atomic<bool> over = false;
+    dispatcher->requestStop();
     Thread stopper("stopper", [&] {
       dispatcher->stop();
-      stopped = true;
+      over = true;
     });
     guard.holdQuiet(false);
-    while (!stopped) {
-      guard.releaseQuiet();
-      clock.advance(settings.drain);
-      std::this_thread::yield();
-    }
+    guard.releaseQuiet();
+    clock.awaitSleep(over);
+    clock.advance(settings.drain);
     stopper.join();
     dispatcher.reset();
   }
@@ -113,7 +112,7 @@ class DispatchStage {
   // before this call: it goes to sleep only then.
   void settled() {
     inbox.flush();
-    REQUIRE(clock.awaitSleep());
+    REQUIRE(clock.awaitSleep(false));
   }
   void advance(Milliseconds by) {
     clock.advance(by);

@@ -1,4 +1,4 @@
-#include "host/dispatch/mailbox.h"
+#include "host/dispatch/dispatch_mailbox.h"
 
 #include <utility>
 
@@ -10,39 +10,41 @@ constexpr std::chrono::hours kLongWait{1};
 
 }  // namespace
 
-void Mailbox::ready(const Target& target) {
+void DispatchMailbox::ready(const Target& target) {
   MutexLock lock(mutex_);
   if (closed_) return;
   mail_.ready.insert(target);
   arrived_.notifyOne();
 }
 
-void Mailbox::post(Message message) {
+void DispatchMailbox::post(DispatchMessage message) {
   MutexLock lock(mutex_);
   if (closed_) return;
   mail_.messages.push_back(std::move(message));
   arrived_.notifyOne();
 }
 
-void Mailbox::stop() {
+void DispatchMailbox::stop() {
   MutexLock lock(mutex_);
   mail_.stop = true;
   arrived_.notifyOne();
 }
 
-void Mailbox::close() {
+void DispatchMailbox::close() {
   MutexLock lock(mutex_);
   closed_ = true;
   mail_ = {};
 }
 
-Mail Mailbox::take(std::optional<SteadyTime> until) {
+DispatchMail DispatchMailbox::take(std::optional<SteadyTime> until) {
   const SteadyTime deadline = until.value_or(clock_.steadyNow() + kLongWait);
   MutexLock lock(mutex_);
   while (empty() && clock_.steadyNow() < deadline) clock_.waitUntil(arrived_, mutex_, deadline);
   return std::exchange(mail_, {});
 }
 
-bool Mailbox::empty() const { return mail_.ready.empty() && mail_.messages.empty() && !mail_.stop; }
+bool DispatchMailbox::empty() const {
+  return mail_.ready.empty() && mail_.messages.empty() && !mail_.stop;
+}
 
 }  // namespace modhost::host

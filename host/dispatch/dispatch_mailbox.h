@@ -1,5 +1,6 @@
-// Mailbox: how the dispatch thread hears from all others. Callbacks given to the inbox, the runners
-// and the guard hold it, and nothing else of dispatch, so that they may come late without harm.
+// DispatchMailbox: how the dispatch thread hears from all others. Callbacks given to the inbox, the
+// runners and the guard hold it, and nothing else of dispatch, so that they may come late without
+// harm.
 #pragma once
 
 #include <memory>
@@ -34,29 +35,29 @@ struct ClosingCallsDone {
   bool all_accepted = false;
 };
 
-using Message = std::variant<AttemptEnded, AttemptQuiet, ClosingCallsDone>;
+using DispatchMessage = std::variant<AttemptEnded, AttemptQuiet, ClosingCallsDone>;
 
-struct Mail {
+struct DispatchMail {
   std::set<Target>
       ready;  // targets that may have something new; each once however often it was said
-  std::vector<Message>
+  std::vector<DispatchMessage>
       messages;  // in the order of their coming; bounded by the deliveries in memory
   bool stop = false;
 };
 
 // Threads: every method from any thread; take() from one.
-class Mailbox {
+class DispatchMailbox {
  public:
-  explicit Mailbox(Clock& clock) : clock_(clock) {}
+  explicit DispatchMailbox(Clock& clock) : clock_(clock) {}
 
   void ready(const Target& target);
-  void post(Message message);
+  void post(DispatchMessage message);
   void stop();
   // Nobody will take any more: what comes later is dropped.
   void close();
 
   // Blocks until there is mail or `until` has passed; nullopt: as long as it takes. Maybe empty.
-  Mail take(std::optional<SteadyTime> until);
+  DispatchMail take(std::optional<SteadyTime> until);
 
  private:
   bool empty() const REQUIRES(mutex_);
@@ -64,7 +65,7 @@ class Mailbox {
   Clock& clock_;
   Mutex mutex_;
   CondVar arrived_;
-  Mail mail_ GUARDED_BY(mutex_);
+  DispatchMail mail_ GUARDED_BY(mutex_);
   bool closed_ GUARDED_BY(mutex_) = false;
 };
 
