@@ -196,8 +196,9 @@ class Chaos {
       const bool said = letter.why.find("could not be closed") != std::string::npos;
       if (said) excused.insert(letter.key.seq);
     }
-    for (const auto& [event, sent] : sent_) {
-      CAPTURE(event);
+    for (const auto& entry : sent_) {
+      CAPTURE(entry.first);
+      const Sent& sent = entry.second;
       const bool owed = std::count(sent.targets.begin(), sent.targets.end(), "rag") > 0;
       if (!owed || excused.count(sent.seq) != 0) continue;
       CHECK(stage_.guard.standing({sent.seq, "rag"}).take().answered);
