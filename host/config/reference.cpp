@@ -9,25 +9,25 @@ namespace {
 
 constexpr char kIntroduction[] = R"(# Configuration
 
-Everything is in one file, `modules.yaml`. This page is generated from the table in `host/config/keys.cpp`
-(`modhost check --reference > docs/configuration.md`), which is also what reads the file: a key that is not
-here does not exist, and one that is here is read. `modhost check -c modules.yaml` does all of start but
-serving, and prints the effective configuration with its secrets masked. For editors there is a JSON Schema
-(`docs/modules.schema.json`).
+Everything is in one file, `modules.yaml`. This page is generated from the table in
+`host/config/keys.cpp` (`modhost check --reference > docs/configuration.md`), which is also what
+reads the file: a key that is not here does not exist, and one that is here is read. `modhost check
+-c modules.yaml` does all of start but serving, and prints the effective configuration with its
+secrets masked. For editors there is a JSON Schema (`docs/modules.schema.json`).
 
 ## The file
 
-YAML 1.2, one document, UTF-8, at most 1 MiB. A key without a value (`inbox:`) is as good as absent: its
-default applies. The key's type decides what a value is, not its quotes: `app_id: 123` is the text `123`, and
-`concurrency: "8"` is a number. Units are part of the value: `300s`, `8MiB`; only 0 needs none. Relative paths
-count from the folder of the file. Anchors and aliases may be used; tags, merge keys (`<<`), duplicate
-keys and unknown keys are refused. Whatever is refused is named with `file:line:column`, what was found and what is
-accepted.
+YAML 1.2, one document, UTF-8, at most 1 MiB. A key without a value (`inbox:`) is as good as absent:
+its default applies. The key's type decides what a value is, not its quotes: `app_id: 123` is the
+text `123`, and `concurrency: "8"` is a number. Units are part of the value: `300s`, `8MiB`; only 0
+needs none. Relative paths count from the folder of the file. Anchors and aliases may be used; tags,
+merge keys (`<<`), duplicate keys and unknown keys are refused. Whatever is refused is named with
+`file:line:column`, what was found and what is accepted.
 
 ## Variables
 
-Values (not keys) may hold variables, which are filled in after the file has been parsed, so that whatever a
-variable holds is text and never YAML:
+Values (not keys) may hold variables, which are filled in after the file has been parsed, so that
+whatever a variable holds is text and never YAML:
 
 | written | means |
 |---|---|
@@ -37,16 +37,16 @@ variable holds is text and never YAML:
 
 `${UNIQUE_API_KEY:-${UNIQUE_APP_KEY}}` thus takes the first of two names that is set.
 
-A variable is looked up in the environment, then in the file `.env` beside `modules.yaml`. The start log says
-how each was found, never its value. A secret that comes out empty is refused.
+A variable is looked up in the environment, then in the file `.env` beside `modules.yaml`. The start
+log says how each was found, never its value. A secret that comes out empty is refused.
 
 Inside a module's `config`, an unquoted value takes its type after its variables are filled in
 (`limit: ${LIMIT:-3}` is a number), a quoted one is text.
 
-`.env` has one `NAME=VALUE` per line, with or without `export` before it. VALUE is bare (a blank followed
-by `#` ends it), `'single quoted'` (taken literally) or `"double quoted"` (with `\n \t \r \" \\ \$`). Blank lines and
-lines that begin with `#` are skipped; anything else is refused with its line number. The last of two equal
-names wins. Nothing is filled into these values.
+`.env` has one `NAME=VALUE` per line, with or without `export` before it. VALUE is bare (a blank
+followed by `#` ends it), `'single quoted'` (taken literally) or `"double quoted"` (with `\n \t \r
+\" \\ \$`). Blank lines and lines that begin with `#` are skipped; anything else is refused with its
+line number. The last of two equal names wins. Nothing is filled into these values.
 )";
 
 std::string inCell(std::string text) {
