@@ -1,0 +1,205 @@
+#include "host/guard/guard_core.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "host/base/log.h"
+
+namespace modhost::host {
+namespace {
+
+constexpr auto kIdleTimer = std::chrono::hours(1);
+
+}  // namespace
+
+GuardMetrics::GuardMetrics(Metrics& metrics)
+    : ambiguous_creates(metrics.counter(
+          "modhost_ambiguous_creates_total",
+          "Message log creates whose reply was never seen; each may have left one more row.")),
+      refused_calls(metrics.counter("modhost_guard_refused_calls_total",
+                                    "Platform calls of modules refused by path, pattern or body.")),
+      left_open_steps(metrics.counter(
+          "modhost_steps_left_open_total",
+          "Steps that a module left open although it ended well; set COMPLETED by the host.")),
+      apologies(
+          metrics.counter("modhost_apologies_total", "Apologies written because no answer stood.")),
+      failed_closings(metrics.counter("modhost_closing_calls_failed_total",
+                                      "Closing calls the platform did not accept for good.")),
+      failed_records(metrics.counter("modhost_guard_records_failed_total",
+                                     "Ledger entries the inbox did not take.")) {}
+
+GuardCore::GuardCore(Inbox& box, Platform& platform, Clock& time, Metrics& registry,
+                     GuardSettings how)
+    : inbox(box),
+      clock(time),
+      settings(std::move(how)),
+      metrics(registry),
+      platform_(platform),
+      timer_("guard-timer", [this] { runTimer(); }) {}
+
+GuardCore::~GuardCore() {
+  MutexLock lock(mutex_);
+  MODHOST_ASSERT(stopping_ && under_way_ == 0);
+}
+
+GuardCore::Ticket GuardCore::send(PlatformRequest request, PlatformDone done) {
+  Ticket ticket = 0;
+  {
+    MutexLock lock(mutex_);
+    ticket = ++last_ticket_;
+    on_wire_[ticket].cancelled = stopping_;
+  }
+  const PlatformCallId id = platform_.call(
+      std::move(request), [this, ticket, done = std::move(done)](PlatformOutcome outcome) {
+        {
+          MutexLock lock(mutex_);
+          on_wire_.erase(ticket);
+        }
+        done(std::move(outcome));
+      });
+  bool cancel_now = false;
+  {
+    MutexLock lock(mutex_);
+    const auto wire = on_wire_.find(ticket);
+    if (wire == on_wire_.end()) return ticket;
+    wire->second.id = id;
+    cancel_now = wire->second.cancelled;
+  }
+  if (cancel_now) platform_.cancel(id);
+  return ticket;
+}
+
+void GuardCore::cancel(Ticket ticket) {
+  PlatformCallId id = 0;
+  {
+    MutexLock lock(mutex_);
+    const auto wire = on_wire_.find(ticket);
+    if (wire == on_wire_.end()) return;
+    wire->second.cancelled = true;
+    id = wire->second.id;
+  }
+  if (id != 0) platform_.cancel(id);
+}
+
+void GuardCore::sendOwn(const Event& event, std::string method, std::string path, std::string body,
+                        PlatformDone done) {
+  PlatformRequest request;
+  request.method = std::move(method);
+  request.path = std::move(path);
+  request.body = std::move(body);
+  request.user_id = event.user_id;
+  request.company_id = event.company_id;
+  request.deadline = clock.steadyNow() + settings.call_timeout;
+  send(std::move(request), std::move(done));
+}
+
+void GuardCore::afterSettleWait(std::function<void()> task) {
+  const SteadyTime due = clock.steadyNow() + settings.settle_wait;
+  MutexLock lock(mutex_);
+  timers_.emplace(due, std::move(task));
+  changed_.notifyAll();
+}
+
+void GuardCore::runTimer() {
+  std::vector<std::function<void()>> due;
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      if (stopping_) return;
+      const SteadyTime now = clock.steadyNow();
+      const auto later = timers_.upper_bound(now);
+      for (auto it = timers_.begin(); it != later; ++it) due.push_back(std::move(it->second));
+      timers_.erase(timers_.begin(), later);
+      if (due.empty()) {
+        clock.waitUntil(changed_, mutex_,
+                        timers_.empty() ? now + kIdleTimer : timers_.begin()->first);
+      }
+    }
+    for (const auto& task : due) task();
+    due.clear();
+  }
+}
+
+Result<std::shared_ptr<DeliveryLedger>> GuardCore::ledgerOf(const DeliveryKey& key, bool read) {
+  {
+    MutexLock lock(mutex_);
+    if (auto live = liveLedger(key)) return live;
+  }
+  Ledger known;
+  if (read) {
+    auto stored = inbox.ledger(key);
+    if (!stored.ok()) return stored.takeError();
+    known = stored.take();
+  }
+  MutexLock lock(mutex_);
+  if (auto live = liveLedger(key)) return live;
+  forgetDead();
+  auto ledger =
+      std::make_shared<DeliveryLedger>(inbox, key, known.steps, cellOf(key.seq, known.answer));
+  ledgers_[key] = ledger;
+  return ledger;
+}
+
+std::shared_ptr<DeliveryLedger> GuardCore::liveLedger(const DeliveryKey& key) {
+  const auto found = ledgers_.find(key);
+  return found == ledgers_.end() ? nullptr : found->second.lock();
+}
+
+std::shared_ptr<AnswerCell> GuardCore::cellOf(EventSeq seq, AnswerState known) {
+  if (auto live = cells_[seq].lock()) {
+    live->learn(known);
+    return live;
+  }
+  auto cell = std::make_shared<AnswerCell>(inbox, known);
+  cells_[seq] = cell;
+  return cell;
+}
+
+// Dead entries are swept whenever the maps have doubled, which costs each entry a constant.
+void GuardCore::forgetDead() {
+  if (ledgers_.size() < forget_at_) return;
+  const auto isDead = [](const auto& entry) { return entry.second.expired(); };
+  std::erase_if(ledgers_, isDead);
+  std::erase_if(cells_, isDead);
+  forget_at_ = std::max<std::size_t>(1'024, 2 * ledgers_.size());
+}
+
+void GuardCore::enter() {
+  MutexLock lock(mutex_);
+  ++under_way_;
+}
+
+void GuardCore::leave() {
+  MutexLock lock(mutex_);
+  --under_way_;
+  changed_.notifyAll();
+}
+
+void GuardCore::stop() {
+  std::vector<Ticket> tickets;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    for (const auto& [ticket, wire] : on_wire_) tickets.push_back(ticket);
+    changed_.notifyAll();
+  }
+  for (const Ticket ticket : tickets) cancel(ticket);
+  {
+    MutexLock lock(mutex_);
+    while (under_way_ > 0) changed_.wait(mutex_);
+  }
+  timer_.join();
+}
+
+void GuardCore::noteRecord(const Result<void>& recorded) {
+  if (recorded.ok()) return;
+  metrics.failed_records.add();
+  logError("guard", "the inbox did not take a ledger entry", {{"error", recorded.error().message}});
+}
+
+void GuardCore::countAmbiguous(int creates) {
+  if (creates > 0) metrics.ambiguous_creates.add(creates);
+}
+
+}  // namespace modhost::host

@@ -1,0 +1,103 @@
+// GuardCore: what the attempts and closings of one LedgerGuard share: the way to the platform, the
+// timer of settle_wait, the counters, and the count of what is under way, so that the guard's end
+// can wait for it.
+//
+// Threads: every method from any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "host/base/clock.h"
+#include "host/base/metrics.h"
+#include "host/base/mutex.h"
+#include "host/base/thread.h"
+#include "host/guard/delivery_ledger.h"
+#include "host/guard/guard.h"
+
+namespace modhost::host {
+
+struct GuardMetrics {
+  explicit GuardMetrics(Metrics& metrics);
+  Counter ambiguous_creates;
+  Counter refused_calls;
+  Counter left_open_steps;
+  Counter apologies;
+  Counter failed_closings;
+  Counter failed_records;
+};
+
+class GuardCore {
+ public:
+  using Ticket = std::uint64_t;  // of one platform call, never 0
+
+  GuardCore(Inbox& inbox, Platform& platform, Clock& clock, Metrics& metrics,
+            GuardSettings settings);
+  // Asserts that stop() was called.
+  ~GuardCore();
+
+  // Platform::call() and cancel(), but cancel() also works before call() has returned.
+  Ticket send(PlatformRequest request, PlatformDone done);
+  void cancel(Ticket ticket);
+
+  // One of the guard's own calls on behalf of `event`, within call_timeout.
+  void sendOwn(const Event& event, std::string method, std::string path, std::string body,
+               PlatformDone done);
+
+  // Runs `task` on the timer's thread once settle_wait has passed, unless stop() comes first.
+  void afterSettleWait(std::function<void()> task);
+
+  // The live ledger of the delivery, or a new one: read from the inbox when `read` says so
+  // (blocks), else empty but for an answer another live delivery of the event knows of.
+  Result<std::shared_ptr<DeliveryLedger>> ledgerOf(const DeliveryKey& key, bool read);
+
+  // Each enter() needs one leave(), as the last thing of what was entered; stop() waits for the
+  // last one.
+  void enter();
+  void leave();
+  // From now on every platform call is cut. Returns when nothing is under way any more. Not from a
+  // callback.
+  void stop();
+
+  // The usual ending of a record: a failure is counted and logged, as the inbox reports its own
+  // fault.
+  void noteRecord(const Result<void>& recorded);
+  void countAmbiguous(int creates);
+
+  Inbox& inbox;
+  Clock& clock;
+  const GuardSettings settings;
+  GuardMetrics metrics;
+
+ private:
+  struct Wire {
+    PlatformCallId id = 0;  // 0: call() has not returned yet
+    bool cancelled = false;
+  };
+
+  std::shared_ptr<DeliveryLedger> liveLedger(const DeliveryKey& key) REQUIRES(mutex_);
+  std::shared_ptr<AnswerCell> cellOf(EventSeq seq, AnswerState known) REQUIRES(mutex_);
+  void forgetDead() REQUIRES(mutex_);
+  void runTimer();
+
+  Platform& platform_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::map<Ticket, Wire> on_wire_ GUARDED_BY(mutex_);
+  std::map<DeliveryKey, std::weak_ptr<DeliveryLedger>> ledgers_ GUARDED_BY(mutex_);
+  std::map<EventSeq, std::weak_ptr<AnswerCell>> cells_ GUARDED_BY(mutex_);
+  std::size_t forget_at_ GUARDED_BY(mutex_) = 1'024;
+  std::multimap<SteadyTime, std::function<void()>> timers_ GUARDED_BY(mutex_);
+  Ticket last_ticket_ GUARDED_BY(mutex_) = 0;
+  int under_way_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+
+  Thread timer_;  // last: it uses everything above
+};
+
+}  // namespace modhost::host

@@ -1,0 +1,94 @@
+// LedgerAttempt: the way out of one attempt. Each call becomes an Operation that ends in exactly
+// one complete(), whatever happens to the inbox, the platform or the attempt meanwhile.
+//
+// Threads: every method from any thread; the callbacks between an operation's parts run on the
+// inbox's writer or the platform's thread, without a lock held.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/guard/delivery_ledger.h"
+#include "host/guard/guard.h"
+#include "host/guard/guard_core.h"
+
+namespace modhost::host {
+
+class LedgerAttempt final : public GuardedAttempt,
+                            public std::enable_shared_from_this<LedgerAttempt> {
+ public:
+  // A null `ledger` (it could not be read) lets no call out: each answers kUnavailable.
+  LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event, SteadyTime deadline,
+                std::shared_ptr<const std::vector<CallPattern>> allowed,
+                std::shared_ptr<DeliveryLedger> ledger);
+
+  void call(ModuleCall call, std::function<void(ModuleReply)> done) override;
+  bool cancelled() const override;
+  void revoke(std::function<void()> quiet) override;
+  void cancel() override;
+
+ private:
+  struct Operation {
+    ModuleCall call;
+    std::function<void(ModuleReply)> done;
+    bool is_write = false;
+    StepKey step = {};             // of a create
+    GuardCore::Ticket ticket = 0;  // of a read on the wire; guarded by mutex_
+  };
+  using OperationPtr = std::shared_ptr<Operation>;
+  using Then = std::function<void(PlatformOutcome)>;
+
+  bool admit(const OperationPtr& operation) EXCLUDES(mutex_);
+  void dispatch(const OperationPtr& operation, const std::vector<std::string>& segments);
+  void complete(const OperationPtr& operation, ModuleReply reply);
+  void completeWith(const OperationPtr& operation, const PlatformOutcome& outcome);
+  void refuseBody(const OperationPtr& operation, const char* why);
+  void send(const OperationPtr& operation, const std::string& method, const std::string& path,
+            const std::string& body, Then then);
+  void pass(const OperationPtr& operation);
+
+  void createStep(const OperationPtr& operation);
+  void createRow(const OperationPtr& operation, StepState state);
+  void createCame(const OperationPtr& operation, StepState state, const PlatformOutcome& outcome);
+  void continueRow(const OperationPtr& operation, const std::string& log_id, nlohmann::json body);
+  void updateStep(const OperationPtr& operation, const std::string& log_id);
+  void patchRow(const OperationPtr& operation, const std::string& log_id, const std::string& body,
+                std::optional<StepState> state, std::function<ModuleReply(ModuleReply)> answer);
+  void closeLateRow(const std::string& log_id);
+  StepKey numbered(StepKey key) EXCLUDES(mutex_);
+
+  void writeMessage(const OperationPtr& operation, const std::string& message_id);
+  void streamAnswer(const OperationPtr& operation);
+  void writeAnswer(const OperationPtr& operation);
+  void answerCame(const OperationPtr& operation, const PlatformOutcome& outcome);
+
+  void giveUpWaiting();
+  bool isFenced() const EXCLUDES(mutex_);
+  bool isLate() const EXCLUDES(mutex_);
+
+  const std::shared_ptr<GuardCore> core_;
+  const EventPtr event_;
+  const SteadyTime deadline_;
+  const std::shared_ptr<const std::vector<CallPattern>> allowed_;
+  const std::shared_ptr<DeliveryLedger> ledger_;
+  const int number_;  // among the delivery's attempts in this process
+
+  mutable Mutex mutex_;
+  bool cancelled_ GUARDED_BY(mutex_) = false;
+  bool fenced_ GUARDED_BY(mutex_) = false;
+  bool quiet_ GUARDED_BY(mutex_) = false;    // no write is awaited any more
+  bool gave_up_ GUARDED_BY(mutex_) = false;  // quiet, though a write was still under way
+  int writes_ GUARDED_BY(mutex_) = 0;        // operations under way that may change something
+  std::set<OperationPtr> reads_ GUARDED_BY(mutex_);  // operations under way that change nothing
+  std::vector<std::function<void()>> on_quiet_ GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, std::int64_t>, int> creates_ GUARDED_BY(mutex_);
+};
+
+}  // namespace modhost::host

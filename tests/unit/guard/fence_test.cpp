@@ -1,0 +1,156 @@
+// What still moves once an attempt has been revoked.
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/guard/scene.h"
+
+namespace modhost::host {
+namespace {
+
+bool isReady(const std::future<void>& future) {
+  return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+}
+
+}  // namespace
+
+TEST_SUITE("guard") {
+  TEST_CASE("guard: a revoked attempt sends nothing and answers cancelled") {
+    Scene scene;
+    const auto attempt = scene.open();
+    CHECK_FALSE(attempt->cancelled());
+
+    auto quiet = Scene::revoke(*attempt);
+
+    CHECK(isReady(quiet));
+    CHECK(attempt->cancelled());
+    CHECK(Scene::run(*attempt, "POST", "/message-log", kFirstStep).error ==
+          ModuleReply::Error::kCancelled);
+    CHECK(Scene::run(*attempt, "DELETE", "/forbidden", "").error == ModuleReply::Error::kCancelled);
+    CHECK(scene.platform.requests().empty());
+    CHECK(scene.ledger().steps.empty());
+  }
+
+  TEST_CASE("guard: cancel is seen by the module while its calls still go out") {
+    Scene scene;
+    const auto attempt = scene.open();
+
+    attempt->cancel();
+
+    CHECK(attempt->cancelled());
+    CHECK(Scene::run(*attempt, "POST", "/message-log", kFirstStep).status == 201);
+  }
+
+  TEST_CASE("guard: a passed deadline is seen by the module") {
+    Scene scene;
+    const auto attempt = scene.open();
+
+    scene.clock.advance(std::chrono::minutes(1));
+
+    CHECK(attempt->cancelled());
+  }
+
+  TEST_CASE("guard: a read on the wire is cut by the fence") {
+    Scene scene;
+    scene.platform.hold("POST", "/search");
+    const auto attempt = scene.open();
+    auto reply = Scene::start(*attempt, "POST", "/search/search", "{}");
+    scene.platform.waitForCalls(1);
+
+    auto quiet = Scene::revoke(*attempt);
+
+    CHECK(isReady(quiet));
+    CHECK(reply.get().error == ModuleReply::Error::kCancelled);
+    CHECK(scene.platform.cancels() == 1);
+  }
+
+  TEST_CASE("guard: a write on the wire is never cut but awaited and then known") {
+    Scene scene;
+    scene.platform.hold("POST", "/message-log");
+    const auto attempt = scene.open();
+    auto reply = Scene::start(*attempt, "POST", "/message-log", kFirstStep);
+    scene.platform.waitForCalls(1);
+
+    auto quiet = Scene::revoke(*attempt);
+    auto joined = Scene::revoke(*attempt);
+    CHECK_FALSE(isReady(quiet));
+    CHECK_FALSE(isReady(joined));
+    scene.platform.reply(replied(201, R"({"id":"log_5"})"));
+
+    quiet.get();
+    joined.get();
+    CHECK(reply.get().status == 201);
+    CHECK(scene.platform.cancels() == 0);
+    CHECK(scene.step().log_id == "log_5");
+  }
+
+  TEST_CASE("guard: a write that does not come back is awaited for settle_wait and no longer") {
+    Scene scene;
+    scene.platform.hold("PATCH", "/messages/");
+    const auto attempt = scene.open();
+    auto reply = Scene::start(*attempt, "PATCH", kAnswerPath, kAnswer);
+    scene.platform.waitForCalls(1);
+    auto quiet = Scene::revoke(*attempt);
+
+    scene.clock.advance(GuardSettings{}.settle_wait);
+
+    quiet.get();
+    CHECK(scene.ledger().answer == AnswerState::kIntended);
+    scene.platform.reply(replied(200));
+    CHECK(reply.get().status == 200);
+    CHECK(scene.ledger().answer == AnswerState::kWritten);
+  }
+
+  TEST_CASE("guard: an operation between its record and the wire does not pass the fence") {
+    Scene scene;
+    const auto attempt = scene.open();
+    std::future<void> quiet;
+    scene.platform.onCall([&](const PlatformRequest&) {});
+    std::promise<void> block;
+    scene.inbox.record({}, [&](Result<void>) { block.get_future().wait(); });
+
+    auto reply = Scene::start(*attempt, "POST", "/message-log", kFirstStep);
+    quiet = Scene::revoke(*attempt);
+    CHECK_FALSE(isReady(quiet));
+    block.set_value();
+
+    quiet.get();
+    CHECK(reply.get().error == ModuleReply::Error::kCancelled);
+    CHECK(scene.platform.requests().empty());
+    CHECK(scene.step().state == StepState::kFailed);
+  }
+
+  TEST_CASE("guard: a row that comes to light after settle_wait is closed") {
+    Scene scene;
+    scene.platform.hold("POST", "/message-log");
+    const auto attempt = scene.open();
+    auto reply = Scene::start(*attempt, "POST", "/message-log", kFirstStep);
+    scene.platform.waitForCalls(1);
+    auto quiet = Scene::revoke(*attempt);
+    scene.clock.advance(GuardSettings{}.settle_wait);
+    quiet.get();
+
+    scene.platform.reply(replied(201, R"({"id":"log_5"})"));
+
+    scene.platform.waitForCalls(2);
+    CHECK(scene.platform.lines().back() == "PATCH /message-log/log_5");
+    CHECK(scene.platform.requests().back().body == R"({"status":"FAILED"})");
+    scene.startGuard();  // returns when the late work is done
+    CHECK(scene.step().state == StepState::kFailed);
+  }
+
+  TEST_CASE("guard: its end cuts what is on the wire and leaves attempts that answer cancelled") {
+    Scene scene;
+    scene.platform.hold("PATCH", "/messages/");
+    const auto attempt = scene.open();
+    auto reply = Scene::start(*attempt, "PATCH", kAnswerPath, kAnswer);
+    scene.platform.waitForCalls(1);
+
+    scene.guard.reset();
+
+    CHECK(reply.get().error == ModuleReply::Error::kCancelled);
+    CHECK(scene.ledger().answer == AnswerState::kIntended);
+    CHECK(Scene::run(*attempt, "GET", "/messages", "").error == ModuleReply::Error::kCancelled);
+    CHECK(attempt->cancelled());
+  }
+}
+
+}  // namespace modhost::host
