@@ -30,5 +30,4 @@
   extern "C" [[gnu::visibility("default")]] const modhost_module* modhost_module_v1(           \
       const modhost_host_info* /*host*/) noexcept {                                            \
     return &::modhost::detail::Descriptor<Class, modhost_module_info>::kModule;                \
-  }                                                                                            \
-  static_assert(true, "swallows the semicolon")
+  }
