@@ -171,6 +171,12 @@ void checkSettings(const IngressSettings& settings) {
     throw StartupError("",
                        "webhook.path: must begin with / and not be " + std::string(kHealthPath));
   }
+  const std::size_t largest = settings.head_max_bytes + settings.max_body_bytes;
+  if (settings.buffered_max_bytes < largest) {
+    throw StartupError("", "gate.buffered_max: must hold gate.head_max and webhook.max_body, " +
+                               std::to_string(largest) +
+                               " bytes; the largest events would be told to come again for ever");
+  }
 }
 
 // Two references: one is the server's socket's, one ours.

@@ -38,12 +38,13 @@ struct IngressSettings {
 
   std::size_t max_body_bytes = 8 * 1024 * 1024;  // 413 beyond
   std::size_t head_max_bytes = 16 * 1024;        // 431 beyond
-  std::size_t buffered_max_bytes =
-      64 * 1024 * 1024;                // received and not yet answered, all connections; 503
-  std::size_t connections_max = 4000;  // open at once, idle ones included; 503 beyond
+  // Received and not yet answered, over all connections; 503 beyond. Holds one largest request at
+  // least.
+  std::size_t buffered_max_bytes = 64 * 1024 * 1024;
+  std::size_t connections_max = 2048;  // open at once, idle ones included; 503 beyond
   int threads = 32;                    // requests being verified and stored at once
   Milliseconds read_timeout{10'000};   // first byte to last of one request, head and body
-  Milliseconds write_timeout{5'000};   // of one whole response
+  Milliseconds write_timeout{10'000};  // of one whole response
   Milliseconds idle_timeout{60'000};   // of a kept connection between two requests
 };
 

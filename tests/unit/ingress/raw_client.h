@@ -87,6 +87,14 @@ class RawClient {
     return in_.empty();
   }
 
+  // True when the connection ends with an end and not with a reset. What still comes is thrown
+  // away.
+  bool endsOrderly() {
+    while (receiveMore()) {
+    }
+    return !reset_;
+  }
+
   // True when a byte or the end can be read now.
   bool readable(int wait_ms = 0) const {
     pollfd wanted{fd_.get(), POLLIN, 0};
@@ -101,6 +109,7 @@ class RawClient {
       throw std::runtime_error("the host is silent");
     char bytes[4096];
     const ssize_t n = ::recv(fd_.get(), bytes, sizeof bytes, 0);
+    reset_ = n < 0;
     if (n <= 0) return false;
     in_.append(bytes, static_cast<std::size_t>(n));
     return true;
@@ -108,6 +117,7 @@ class RawClient {
 
   Fd fd_;
   bool connected_ = false;
+  bool reset_ = false;
   std::string in_;
 };
 

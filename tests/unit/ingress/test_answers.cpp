@@ -332,6 +332,7 @@ TEST_SUITE("ingress") {
     refused([](IngressSettings& s) { s.secrets = {"good", ""}; });
     refused([](IngressSettings& s) { s.path = "webhook"; });
     refused([](IngressSettings& s) { s.path = "/health"; });
+    refused([](IngressSettings& s) { s.buffered_max_bytes = s.max_body_bytes; });
     refused([](IngressSettings& s) { s.listen_host = "no such host.invalid"; });
   }
 
