@@ -1,5 +1,8 @@
 #include "host/modules/config_schema.h"
 
+// Without it valijson aborts where a schema is wrong.
+#define VALIJSON_USE_EXCEPTIONS 1
+
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
@@ -110,16 +113,16 @@ valijson::ValidationResults::Error deepest(valijson::ValidationResults& results)
   return chosen;
 }
 
-std::string message(const Json& schema, const Json& config, valijson::ValidationResults& results) {
-  const valijson::ValidationResults::Error error = deepest(results);
-  const std::vector<std::string> keys = keysOf(error.context);
+std::string message(const Json& schema, const Json& config,
+                    const valijson::ValidationResults::Error& error,
+                    const std::vector<std::string>& keys) {
   const std::string where = keys.empty() ? "config" : "config at " + pointerOf(keys);
   const std::string wanted = accepted(schemaAt(schema, keys));
   return where + ": found " + found(descend(config, keys)) + "; " + error.description +
          (wanted.empty() ? "" : " Accepted: " + wanted + ".");
 }
 
-Result<void> check(const Json& schema, const Json& config) {
+Result<void> check(const Json& schema, const Json& config, std::string* pointer) {
   valijson::Schema compiled;
   valijson::SchemaParser(valijson::SchemaParser::kDraft7)
       .populateSchema(valijson::adapters::NlohmannJsonAdapter(schema), compiled);
@@ -127,12 +130,17 @@ Result<void> check(const Json& schema, const Json& config) {
   valijson::Validator validator(valijson::Validator::kStrongTypes);
   if (validator.validate(compiled, valijson::adapters::NlohmannJsonAdapter(config), &results))
     return {};
-  return invalid(message(schema, config, results));
+  const valijson::ValidationResults::Error error = deepest(results);
+  const std::vector<std::string> keys = keysOf(error.context);
+  if (pointer != nullptr) *pointer = pointerOf(keys);
+  return invalid(message(schema, config, error, keys));
 }
 
 }  // namespace
 
-Result<void> checkConfig(std::string_view schema_json, std::string_view config_json) {
+Result<void> checkConfig(std::string_view schema_json, std::string_view config_json,
+                         std::string* pointer) {
+  if (pointer != nullptr) pointer->clear();
   if (schema_json.size() > kConfigSchemaBytesMax || !jsonDepthWithin(schema_json)) {
     return invalid("the module's config schema is too large or nests too deep");
   }
@@ -144,7 +152,7 @@ Result<void> checkConfig(std::string_view schema_json, std::string_view config_j
   const Json schema = Json::parse(schema_json, nullptr, false);
   if (!schema.is_object()) return invalid("the module's config schema is not a JSON object");
   try {
-    return check(schema, config);
+    return check(schema, config, pointer);
   } catch (const std::exception& error) {
     return invalid(std::string("the module's config schema cannot be used: ") + error.what());
   }

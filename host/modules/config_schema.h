@@ -14,6 +14,10 @@ inline constexpr std::size_t kConfigSchemaBytesMax = 1u << 20;
 // 7; references to other documents are not followed. kInvalid says where in the config (a JSON
 // pointer), what was found there (its type; never the text of a string, which may be a secret) and
 // what is accepted; or that the schema itself cannot be used. Never throws.
-Result<void> checkConfig(std::string_view schema_json, std::string_view config_json);
+//
+// `pointer`, when given, gets that JSON pointer alone ("" for the whole), so that the caller can
+// name the place in the file the config came from.
+Result<void> checkConfig(std::string_view schema_json, std::string_view config_json,
+                         std::string* pointer = nullptr);
 
 }  // namespace modhost::host

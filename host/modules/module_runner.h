@@ -25,6 +25,9 @@ struct ModuleSettings {
   int concurrency = 0;       // 0: what the module's descriptor declares
   std::string config_json;   // object as JSON text, already with the schema's defaults or not
   std::string config_where;  // "modules.yaml:12:5", for messages
+  // The place of one member, by its JSON pointer ("/limit"); may be empty, then config_where
+  // serves.
+  std::function<std::string(const std::string& pointer)> config_position;
 };
 
 // What a module says of itself, copied out of its descriptor.

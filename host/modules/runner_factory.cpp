@@ -1,5 +1,6 @@
 #include "host/modules/runner_factory.h"
 
+#include "host/modules/config_schema.h"
 #include "host/modules/in_process_runner.h"
 #include "host/modules/library.h"
 
@@ -35,12 +36,29 @@ Result<int> fittingConcurrency(const ModuleSettings& settings,
   return settings.concurrency == 0 ? about_module.concurrency_max : settings.concurrency;
 }
 
+Error ofModule(const ModuleSettings& settings, const Error& error) {
+  return about(settings.config_where, about("module " + settings.id, error));
+}
+
+// The concurrency to run with, when isolation, concurrency and config are what the module accepts.
+// The config is held against the schema here, where the place of each of its members is known.
+Result<int> fit(const ModuleSettings& settings, const ModuleDescription& description) {
+  Result<int> concurrency = fittingConcurrency(settings, description);
+  if (!concurrency.ok()) return ofModule(settings, concurrency.error());
+  std::string pointer;
+  const Result<void> fits = checkConfig(description.config_schema, settings.config_json, &pointer);
+  if (fits.ok()) return concurrency;
+  const std::string where =
+      settings.config_position ? settings.config_position(pointer) : settings.config_where;
+  return about(where, about("module " + settings.id, fits.error()));
+}
+
 RunnerResult startInProcess(const ModuleSettings& settings, ModuleCopy copy, Metrics& metrics,
                             Clock& clock) {
   auto library = SharedLibrary::load(copy.path(), copy.source(), copy.note());
-  if (!library.ok()) return library.error();
+  if (!library.ok()) return ofModule(settings, library.error());
   copy.keep();  // mapped from now on; debuggers and the loader know it by this path
-  const Result<int> concurrency = fittingConcurrency(settings, library.value()->description());
+  const Result<int> concurrency = fit(settings, library.value()->description());
   if (!concurrency.ok()) {
     library.value()->unload();
     return concurrency.error();
@@ -51,21 +69,21 @@ RunnerResult startInProcess(const ModuleSettings& settings, ModuleCopy copy, Met
   auto runner =
       InProcessRunner::create(library.take(), std::move(in_process),
                               std::make_shared<HostModuleSink>(settings.id, metrics, clock), clock);
-  if (!runner.ok()) return runner.error();
+  if (!runner.ok()) return ofModule(settings, runner.error());
   return std::unique_ptr<ModuleRunner>(runner.take());
 }
 
 RunnerResult startWorker(const ModuleSettings& settings, ModuleCopy copy,
                          const WorkerSettings& worker, Metrics& metrics, Clock& clock) {
   Result<ModuleDescription> description = describeInWorker(copy, worker, clock);
-  if (!description.ok()) return description.error();
-  const Result<int> concurrency = fittingConcurrency(settings, description.value());
+  if (!description.ok()) return ofModule(settings, description.error());
+  const Result<int> concurrency = fit(settings, description.value());
   if (!concurrency.ok()) return concurrency.error();
   auto runner = WorkerRunner::create(
       std::move(copy), description.take(), concurrency.value(),
       settings.config_json.empty() ? "{}" : settings.config_json, worker,
       std::make_shared<HostModuleSink>(settings.id, metrics, clock), metrics, clock);
-  if (!runner.ok()) return runner.error();
+  if (!runner.ok()) return ofModule(settings, runner.error());
   return std::unique_ptr<ModuleRunner>(runner.take());
 }
 
@@ -80,12 +98,10 @@ RunnerResult makeRunner(const ModuleSettings& settings, const RunnerSettings& ru
     return about(where, invalid(settings.path + ": found module " + copy.value().note().id +
                                 "; the configuration calls it " + settings.id));
   }
-  RunnerResult runner =
-      settings.isolation == Isolation::kWorker
-          ? startWorker(settings, copy.take(), runner_settings.worker, metrics, clock)
-          : startInProcess(settings, copy.take(), metrics, clock);
-  if (!runner.ok()) return about(where, about("module " + settings.id, runner.error()));
-  return runner;
+  if (settings.isolation == Isolation::kInProcess) {
+    return startInProcess(settings, copy.take(), metrics, clock);
+  }
+  return startWorker(settings, copy.take(), runner_settings.worker, metrics, clock);
 }
 
 Result<ModuleDescription> inspectModule(const std::string& path,

@@ -142,8 +142,8 @@ bool WorkerPool::onMetric(const Frame& frame) {
 
 WorkerPool::Member* WorkerPool::serving() {
   for (const MemberPtr& member : members_) {
-    const bool serves = member->state == State::kServing && member->ended_by_host.empty();
-    if (member->process != nullptr && serves) return member.get();
+    if (member->state != State::kServing || member->process == nullptr) continue;
+    if (member->ended_by_host.empty() && member->process->channelFd() >= 0) return member.get();
   }
   return nullptr;
 }

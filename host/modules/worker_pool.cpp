@@ -113,7 +113,8 @@ void WorkerPool::serve(Member& member, const pollfd* fds) {
   if (fds[0].revents != 0) {
     const bool open = process.readChannel() != WorkerProcess::Read::kEnd;
     readFrames(member);
-    if (!open) endByHost(member, "it closed its channel");
+    // As a rule it is dying; one that lives on without its channel is of no use.
+    if (!open && !member.kill_at) member.kill_at = clock_.steadyNow() + settings_.stop_grace;
   }
   if (fds[1].revents != 0) {
     for (const std::string& line : process.readLines()) sink_->standardError(process.pid(), line);
@@ -245,7 +246,6 @@ void WorkerPool::drainAndBury(Member& member) {
 
 void WorkerPool::interruptAll(Member& member, const std::string& how,
                               std::optional<FaultNote> fault) {
-  const bool on_purpose = !member.ended_by_host.empty() && !member.broke_protocol;
   std::map<AttemptToken, Running> running;
   running.swap(member.running);
   for (auto& entry : running) {
@@ -255,7 +255,7 @@ void WorkerPool::interruptAll(Member& member, const std::string& how,
     if (how.starts_with("exited")) end.text = "its worker " + how;
     if (!member.ended_by_host.empty()) end.text += ", because " + member.ended_by_host;
     const bool attributed = fault && fault->token != 0;
-    end.suspect = !on_purpose && (!attributed || fault->token == entry.first);
+    end.suspect = !member.blameless && (!attributed || fault->token == entry.first);
     entry.second.ended(std::move(end));
   }
 }
@@ -288,12 +288,14 @@ void WorkerPool::checkRetired(Member& member) {
   }
   if (member.abandoned.empty()) return drain(member, settings_.stop_grace);
   if (member.ended_by_host.empty()) member.ended_by_host = "its last attempts overran";
+  member.blameless = true;
   member.term_at = now;
   member.kill_at = now + settings_.stop_grace;
 }
 
 void WorkerPool::drain(Member& member, Milliseconds grace) {
   if (member.ended_by_host.empty()) member.ended_by_host = "the host stopped it";
+  member.blameless = true;
   member.state = State::kStopping;
   member.kill_at = clock_.steadyNow() + grace;
   // The worker gives up on its module a little earlier, so that its last words can still be read.

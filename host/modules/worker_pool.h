@@ -56,7 +56,8 @@ class WorkerPool {
     std::optional<SteadyTime> term_at, kill_at;
     std::string ended_by_host;  // why the host ended it; empty: it did not
     bool broke_protocol = false;
-    bool worked = false;  // it has ended an attempt
+    bool blameless = false;  // the host ended it for no fault of what runs in it now
+    bool worked = false;     // it has ended an attempt
   };
   using MemberPtr = std::unique_ptr<Member>;
 

@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -22,6 +22,12 @@ constexpr int kAboveWires = 10;
 
 Error unavailable(const std::string& what, int error) {
   return {ErrorKind::kUnavailable, what + ": " + std::strerror(error)};
+}
+
+// By number: glibc 2.36 declares its wrappers without extern "C", so that C++ does not find them.
+int pidfdOpen(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+void pidfdSignal(int pidfd, int number) {
+  ::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0);
 }
 
 Fd movedUp(Fd fd) { return Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, kAboveWires)); }
@@ -136,7 +142,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::spawn(const std::string& p
   worker->fault_ = std::move(fault.ours);
   worker->stderr_ = std::move(error.ours);
   // Its pid cannot be another's yet: nobody but us reaps it.
-  worker->pidfd_ = Fd(::pidfd_open(worker->pid_, 0));
+  worker->pidfd_ = Fd(pidfdOpen(worker->pid_));
   if (!worker->pidfd_.valid()) return unavailable("pidfd_open", errno);
   return worker;
 }
@@ -208,7 +214,7 @@ void WorkerProcess::signal(int number) {
   if (reaped_) return;
   if (number == SIGKILL)
     ::kill(-pid_, SIGKILL);  // not reaped yet, so the group's number is still ours
-  ::pidfd_send_signal(pidfd_.get(), number, nullptr, 0);
+  pidfdSignal(pidfd_.get(), number);
 }
 
 std::string WorkerProcess::reap() {

@@ -1,0 +1,71 @@
+#include "host/modules/config_schema.h"
+
+#include <doctest/doctest.h>
+
+using namespace modhost::host;
+
+namespace {
+
+constexpr const char* kSchema = R"({
+  "type": "object", "additionalProperties": false, "required": ["limit"],
+  "properties": {
+    "limit": {"type": "integer", "minimum": 1, "maximum": 9},
+    "mode": {"enum": ["fast", "slow"]},
+    "nested": {"type": "object", "properties": {"names": {"type": "array", "items": {"type": "string"}}}}
+  }})";
+
+std::string refusal(const std::string& config, const std::string& schema = kSchema) {
+  const Result<void> result = checkConfig(schema, config);
+  REQUIRE_FALSE(result.ok());
+  CHECK(result.error().kind == ErrorKind::kInvalid);
+  return result.error().message;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  CAPTURE(text);
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE("config_schema") {
+  TEST_CASE("config_schema: what fits is accepted") {
+    CHECK(checkConfig(kSchema, R"({"limit": 3, "mode": "fast", "nested": {"names": ["a"]}})").ok());
+    CHECK(checkConfig("", R"({"anything": [1]})").ok());
+    CHECK(checkConfig("", "").ok());
+  }
+
+  TEST_CASE("config_schema: what does not fit is named with its place and what is accepted") {
+    const std::string number = refusal(R"({"limit": 100})");
+    CHECK(contains(number, "config at /limit: found 100"));
+    CHECK(contains(number, "maximum 9"));
+
+    const std::string deep = refusal(R"({"limit": 1, "nested": {"names": ["a", 7]}})");
+    CHECK(contains(deep, "config at /nested/names/1: found 7"));
+    CHECK(contains(deep, "type string"));
+
+    CHECK(contains(refusal(R"({"limit": 1, "mode": "x"})"), "[\"fast\",\"slow\"]"));
+    CHECK(contains(refusal(R"({"limit": 1, "limits": 2})"), "limits"));
+    CHECK(contains(refusal("{}"), "limit"));
+  }
+
+  TEST_CASE("config_schema: the text of a string never reaches the message") {
+    CHECK_FALSE(contains(refusal(R"({"limit": "hunter2-secret"})"), "hunter2"));
+    CHECK_FALSE(contains(refusal(R"({"limit": 1, "mode": "hunter2-secret"})"), "hunter2"));
+  }
+
+  TEST_CASE("config_schema: a config that is no object is refused") {
+    CHECK(contains(refusal("[]"), "an object is accepted"));
+    CHECK(contains(refusal("{broken"), "an object is accepted"));
+    CHECK(contains(refusal(std::string(100, '[')), "too deep"));
+  }
+
+  TEST_CASE("config_schema: a schema that cannot be used is named as the module's fault") {
+    CHECK(contains(refusal("{}", "[1]"), "module's config schema"));
+    CHECK(contains(refusal("{}", "{broken"), "module's config schema"));
+    CHECK(contains(refusal("{}", R"({"type": 5})"), "module's config schema"));
+    CHECK(contains(refusal("{}", R"({"$ref": "http://example.invalid/s.json"})"),
+                   "module's config schema"));
+    CHECK(contains(refusal("{}", std::string(100, '[')), "nests too deep"));
+  }
+}

@@ -1,0 +1,79 @@
+#include "host/modules/in_process_runner.h"
+
+#include "tests/unit/modules/harness.h"
+
+using namespace modhost::host;
+
+TEST_SUITE("in_process_runner") {
+  TEST_CASE("in_process_runner: an abandoned attempt is stuck until it ends and others go on") {
+    Harness harness;
+    const auto runner = harness.make("hangs", 1);
+    const AttemptToken hanging = harness.start(*runner, "test.hang");
+    harness.calls->await(1);
+
+    runner->abandon(hanging);
+
+    CHECK(runner->stuck() == 1);
+    CHECK(harness.ends.await(harness.start(*runner)).kind == Kind::kOk);
+    harness.calls->answer(0, replyOf(200, ""));
+    awaitThat([&] { return runner->stuck() == 0; });
+    CHECK_FALSE(harness.ends.has(hanging));
+    CHECK(harness.ends.await(harness.start(*runner)).kind == Kind::kOk);
+    runner->stop(Milliseconds(10'000));
+  }
+
+  TEST_CASE(
+      "in_process_runner: a module that bears one handle at once gets no second while one is "
+      "stuck") {
+    Harness harness;
+    const auto runner = harness.make("hangs_serial");
+    const AttemptToken hanging = harness.start(*runner, "test.hang");
+    harness.calls->await(1);
+    runner->abandon(hanging);
+
+    const AttemptToken next = harness.start(*runner, "test.hang");
+    const AttemptToken never = harness.start(*runner, "test.hang");
+    runner->abandon(never);  // not begun, so nothing is stuck for it
+    CHECK(runner->stuck() == 1);
+    CHECK(harness.calls->count() == 1);
+    harness.calls->answer(0, replyOf(200, ""));
+
+    harness.calls->await(2);
+    harness.calls->answer(1, replyOf(200, ""));
+    CHECK(harness.ends.await(next).kind == Kind::kOk);
+    runner->stop(Milliseconds(10'000));
+    CHECK(harness.calls->count() == 2);
+  }
+
+  TEST_CASE("in_process_runner: calls of an abandoned attempt are cancelled") {
+    Harness harness;
+    const auto runner = harness.make("waits_until_cancelled");
+    const AttemptToken token = harness.start(*runner);
+    runner->abandon(token);
+    awaitThat([&] { return runner->stuck() == 0; });
+    CHECK_FALSE(harness.ends.has(token));
+  }
+
+  TEST_CASE("in_process_runner: the attempt's own cancelled is what the module sees") {
+    Harness harness;
+    const auto runner = harness.make("waits_until_cancelled");
+    const AttemptToken token = harness.start(*runner);
+    harness.calls->setCancelled();
+    CHECK(harness.ends.await(token).kind == Kind::kSkipped);
+  }
+
+  TEST_CASE("in_process_runner: no more attempts are handled at once than the concurrency") {
+    Harness harness;
+    const auto runner = harness.make("hangs", 2);
+    for (int i = 0; i < 3; ++i) harness.start(*runner, "test.hang");
+    harness.calls->await(2);
+
+    harness.calls->answer(0, replyOf(200, ""));
+    harness.calls->await(3);  // the third began only now
+
+    harness.calls->answer(1, replyOf(200, ""));
+    harness.calls->answer(2, replyOf(200, ""));
+    for (AttemptToken token = 1; token <= 3; ++token)
+      CHECK(harness.ends.await(token).kind == Kind::kOk);
+  }
+}

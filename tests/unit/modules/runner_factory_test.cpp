@@ -1,0 +1,96 @@
+#include "host/modules/runner_factory.h"
+
+#include <dlfcn.h>
+
+#include <filesystem>
+
+#include "tests/unit/modules/harness.h"
+
+using namespace modhost::host;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  CAPTURE(text);
+  return text.find(part) != std::string::npos;
+}
+
+const std::vector<Isolation> kBoth = {Isolation::kInProcess, Isolation::kWorker};
+
+}  // namespace
+
+TEST_SUITE("runner_factory") {
+  TEST_CASE("runner_factory: a module that refuses to start is refused in its own words") {
+    for (const Isolation isolation : kBoth) {
+      Harness harness(isolation);
+      CHECK(contains(harness.errorOf("create_refuses"), "no instance today"));
+      CHECK(contains(harness.errorOf("start_refuses"),
+                     "module start-refuses: it refused to start: the index is missing"));
+    }
+  }
+
+  TEST_CASE("runner_factory: a config that does not fit is refused with its place in the file") {
+    for (const Isolation isolation : kBoth) {
+      Harness harness(isolation);
+      ModuleSettings settings = harness.settingsOf("configured");
+      settings.config_where = "modules.yaml:12:5";
+      settings.config_json = R"({"limit": 0})";
+
+      const std::string error = harness.errorOf(settings);
+      CHECK(contains(error, "modules.yaml:12:5: module configured: config at /limit: found 0"));
+      CHECK(contains(error, "minimum 1"));
+
+      settings.config_json = R"({"limit": 5})";
+      CHECK(harness.tryMake(settings).ok());
+    }
+  }
+
+  TEST_CASE(
+      "runner_factory: a file that is no module or another one is refused before it is loaded") {
+    for (const Isolation isolation : kBoth) {
+      Harness harness(isolation);
+      CHECK(contains(harness.errorOf("missing"), "not found"));
+      CHECK(contains(harness.errorOf("no_note"), "is it a modhost module?"));
+      CHECK(contains(harness.errorOf("wrong_major"), "needs ABI 2.0"));
+      CHECK(contains(harness.errorOf("null_entry"), "returned null"));
+      ModuleSettings settings = harness.settingsOf("ok_module");
+      settings.id = "another";
+      CHECK(contains(harness.errorOf(settings),
+                     "found module ok-module; the configuration calls it another"));
+    }
+  }
+
+  TEST_CASE("runner_factory: isolation and concurrency stay within what the module allows") {
+    Harness harness;
+    CHECK(contains(harness.errorOf("worker_only"), "accepts only worker"));
+    ModuleSettings settings = harness.settingsOf("ok_module");
+    settings.concurrency = 9;
+    CHECK(contains(harness.errorOf(settings), "the module accepts 1 to 8"));
+  }
+
+  TEST_CASE("runner_factory: a constructor that crashes ends a worker and not the host") {
+    Harness harness(Isolation::kWorker);
+    CHECK(contains(harness.errorOf("crashes_on_load"), "killed by signal 6 (SIGABRT)"));
+  }
+
+  TEST_CASE("runner_factory: a worker's module is never mapped into the host") {
+    Harness harness(Isolation::kWorker);
+    const auto runner = harness.make("ok_module");
+    for (const auto& entry : std::filesystem::directory_iterator(harness.runners.run_dir)) {
+      CHECK(::dlopen(entry.path().c_str(), RTLD_NOW | RTLD_NOLOAD) == nullptr);
+    }
+    CHECK(::dlopen(tinyModule("ok_module").c_str(), RTLD_NOW | RTLD_NOLOAD) == nullptr);
+  }
+
+  TEST_CASE(
+      "runner_factory: inspection tells what a module says of itself and leaves nothing behind") {
+    Harness harness;
+    const Result<ModuleDescription> about =
+        inspectModule(tinyModule("configured"), harness.runners, harness.clock);
+
+    REQUIRE(about.ok());
+    CHECK(about.value().id == "configured");
+    CHECK(contains(about.value().config_schema, "\"limit\""));
+    CHECK(std::filesystem::is_empty(harness.runners.run_dir));
+  }
+}

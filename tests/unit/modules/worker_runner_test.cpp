@@ -1,0 +1,158 @@
+#include "host/modules/worker_runner.h"
+
+#include <sys/wait.h>
+
+#include "tests/unit/modules/harness.h"
+
+using namespace modhost::host;
+
+namespace {
+
+struct WorkerHarness : Harness {
+  WorkerHarness() : Harness(Isolation::kWorker) {}
+};
+
+bool contains(const std::string& text, const std::string& part) {
+  CAPTURE(text);
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE("worker_runner") {
+  TEST_CASE_FIXTURE(WorkerHarness,
+                    "worker_runner: an attempt that kills its worker alone is suspect") {
+    const auto runner = make("dies");
+    for (const auto& [type, words] :
+         std::vector<std::pair<std::string, std::string>>{{"test.segv", "SIGSEGV"},
+                                                          {"test.null", "SIGSEGV"},
+                                                          {"test.overflow", "SIGSEGV"},
+                                                          {"test.abort", "SIGABRT"}}) {
+      CAPTURE(type);
+      const std::size_t calls_before = calls->count();
+      const AttemptToken neighbour = start(*runner, "test.wait");
+      calls->await(calls_before + 1);
+      const AttemptToken guilty = start(*runner, type);
+
+      CHECK(ends.await(guilty).kind == Kind::kInterrupted);
+      CHECK(ends.await(guilty).suspect);
+      CHECK(contains(ends.await(guilty).text, words));
+      CHECK(ends.await(neighbour).kind == Kind::kInterrupted);
+      CHECK_FALSE(ends.await(neighbour).suspect);
+      CHECK(ends.await(start(*runner)).kind == Kind::kOk);  // in the next worker
+    }
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: a death that names nobody makes all suspect") {
+    const auto runner = make("dies");
+    const AttemptToken neighbour = start(*runner, "test.wait");
+    calls->await(1);
+    const AttemptToken guilty = start(*runner, "test.exit");
+
+    CHECK(contains(ends.await(guilty).text, "exited with status 3"));
+    CHECK(ends.await(guilty).suspect);
+    CHECK(ends.await(neighbour).suspect);
+    CHECK(ends.await(start(*runner)).kind == Kind::kOk);
+    calls->answer(0, replyOf(200, ""));  // for a worker that is gone
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: results that were sent before the death count") {
+    const auto runner = make("dies");
+    std::vector<AttemptToken> good;
+    for (int i = 0; i < 5; ++i) good.push_back(start(*runner, "test.stderr"));
+    const AttemptToken last = start(*runner, "test.exit");
+    CHECK(ends.await(last).kind == Kind::kInterrupted);
+    for (const AttemptToken token : good) {
+      const Kind kind = ends.await(token).kind;
+      CHECK((kind == Kind::kOk || kind == Kind::kInterrupted));
+    }
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness,
+                    "worker_runner: an overrun worker is retired and its neighbours finish in it") {
+    const auto runner = make("hangs");
+    const AttemptToken overrun = start(*runner, "test.hang");
+    const AttemptToken neighbour = start(*runner, "test.hang");
+    calls->await(2);
+
+    runner->cancel(overrun);
+    runner->abandon(overrun);
+
+    awaitThat([&] { return runner->stuck() == 1; });
+    CHECK(ends.await(start(*runner)).kind == Kind::kOk);  // a fresh worker
+    CHECK_FALSE(ends.has(neighbour));
+    // Which of the two calls is the neighbour's is not known: answer both.
+    calls->answer(0, replyOf(200, ""));
+    calls->answer(1, replyOf(200, ""));
+    CHECK(ends.await(neighbour).kind == Kind::kOk);
+    awaitThat([&] { return runner->stuck() == 0; });
+    CHECK_FALSE(ends.has(overrun));
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness,
+                    "worker_runner: a worker with nothing but overrun attempts is ended") {
+    const auto runner = make("hangs");
+    const AttemptToken overrun = start(*runner, "test.hang");
+    calls->await(1);
+    runner->abandon(overrun);
+    awaitThat([&] {
+      return contains(metrics.text(), "modhost_workers_ended_total{module=\"hangs\"} 1");
+    });
+    CHECK(runner->stuck() == 0);
+    CHECK_FALSE(ends.has(overrun));
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: stop leaves no process behind") {
+    auto runner = make("ok_module");
+    CHECK(ends.await(start(*runner)).kind == Kind::kOk);
+
+    runner->stop(Milliseconds(10'000));
+
+    CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);  // no child at all
+    CHECK(contains(metrics.text(), "modhost_workers_ended_total{module=\"ok-module\"} 0"));
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness,
+                    "worker_runner: an event beyond the frame maximum fails and hurts nobody") {
+    runners.worker.frame_max_bytes = 64 * 1024;
+    const auto runner = make("ok_module");
+    const AttemptToken large = start(*runner, "test.event", std::string(100 * 1024, ' '));
+    CHECK(ends.await(large).kind == Kind::kFailed);
+    CHECK(contains(ends.await(large).text, "worker.frame_max"));
+    CHECK(ends.await(start(*runner, "test.event", std::string(60 * 1024, ' '))).kind == Kind::kOk);
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness,
+                    "worker_runner: a reply beyond the frame maximum is an error to the module") {
+    runners.worker.frame_max_bytes = 64 * 1024;
+    const auto runner = make("call_maker");
+    const AttemptToken token = start(*runner, "test.event", "/big");
+    calls->await(1);
+    calls->answer(0, replyOf(200, std::string(100 * 1024, 'x')));
+    CHECK(ends.await(token).kind == Kind::kFailed);
+    CHECK(contains(ends.await(token).text, "worker.frame_max"));
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: events of megabytes cross whole") {
+    const auto runner = make("ok_module");
+    for (int i = 0; i < 8; ++i) start(*runner, "test.event", std::string(4u << 20, ' '));
+    for (AttemptToken token = 1; token <= 8; ++token) CHECK(ends.await(token).kind == Kind::kOk);
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness,
+                    "worker_runner: a worker that speaks nonsense is ended and named") {
+    runners.worker.worker_program = JUNK_WORKER;
+    CHECK(contains(errorOf("ok_module"), "broke the protocol"));
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: a program that cannot be run is named") {
+    runners.worker.worker_program = "/nonexistent/worker";
+    CHECK(contains(errorOf("ok_module"), "/nonexistent/worker"));
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness,
+                    "worker_runner: a program that ends at once is named with its status") {
+    runners.worker.worker_program = "/bin/false";
+    CHECK(contains(errorOf("ok_module"), "exited with status 1"));
+  }
+}
