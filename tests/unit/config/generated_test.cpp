@@ -57,7 +57,7 @@ std::string otherValue(const KeyInfo& key) {
     case KeyType::kAddress:
       return "\"[::1]:1234\"";
     case KeyType::kPath:
-      return "\"/other/$$path\"";
+      return "\"/other/$${path}$$$$\"";
     case KeyType::kUrl:
       return "https://other.example/base";
     case KeyType::kUrlPath:
@@ -73,7 +73,7 @@ std::string otherValue(const KeyInfo& key) {
     case KeyType::kCallList:
       return "[\"GET /other/*\", \"POST /a/**\"]";
     case KeyType::kConditions:
-      return "{\"a.b\": [1, \"1\", true, \"$$x\"], c: 2.5}";
+      return "{\"a.b\": [1, \"1\", true, \"$${x}\"], c: 2.5}";
     case KeyType::kObject:
       return "{\"a b\": [1, {c: null}], d: \"$$\", e: \"2\", f: [], g: {}}";
     default:
@@ -179,7 +179,7 @@ TEST_CASE("generated: the effective configuration is read again to the same sett
 
   CHECK(effectiveYaml(second) == effectiveYaml(first));
   CHECK(second.dispatch.apology == "other: $text # \"x\" y");
-  CHECK(second.inbox.sqlite_path == "/other/$path");
+  CHECK(second.inbox.sqlite_path == "/other/${path}$$");
   CHECK(second.modules[0].config_json == first.modules[0].config_json);
   CHECK(second.modules[0].config_json == R"({"a b":[1,{"c":null}],"d":"$","e":"2","f":[],"g":{}})");
   CHECK(second.routes[0].when_json == first.routes[0].when_json);
