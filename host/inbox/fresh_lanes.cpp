@@ -80,8 +80,10 @@ std::vector<EventSeq> FreshLanes::takeReplayed(const Target& target, std::size_t
 std::optional<FreshLanes::Page> FreshLanes::wanted(const Target& target) const {
   MutexLock lock(mutex_);
   const auto found = lanes_.find(target);
-  if (found == lanes_.end() || !found->second.isBehind()) return std::nullopt;
-  return Page{found->second.loaded_to, found->second.newest};
+  if (found == lanes_.end()) return std::nullopt;
+  const Lane& lane = found->second;
+  if (!lane.isBehind() || !lane.fresh.empty()) return std::nullopt;
+  return Page{lane.loaded_to, lane.newest};
 }
 
 void FreshLanes::loaded(const Target& target, const Page& page, std::optional<EventSeq> last,

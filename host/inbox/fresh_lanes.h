@@ -46,7 +46,7 @@ class FreshLanes {
     EventSeq after = 0;   // read those with a greater seq …
     EventSeq newest = 0;  // … of which every one up to this is committed
   };
-  // nullopt: nothing is behind.
+  // nullopt: nothing is behind, or what is fresh (perhaps since the last take()) comes first.
   std::optional<Page> wanted(const Target& target) const;
   // What the read found: `last`, the greatest seq handed out; `complete`: nothing more was there.
   void loaded(const Target& target, const Page& page, std::optional<EventSeq> last, bool complete);

@@ -68,8 +68,9 @@ GroupCommit::GroupCommit(Database& database, InboxTables& tables, Clock& clock, 
                                         "Time of one commit of the inbox, its fsync included.",
                                         kCommitSecondsBounds)),
       batch_writes_(metrics.histogram("modhost_inbox_batch_writes",
-                                      "Writes that shared one commit of the inbox.",
-                                      kBatchBounds)) {
+                                      "Writes that shared one commit of the inbox.", kBatchBounds)),
+      gauges_(metrics) {
+  gauges_.show(tables_.tally().stats);
   sqlite3_wal_hook(database_.raw(), rememberWalPages, &wal_pages_);
   thread_ = Thread("inbox-writer", [this] { loop(); });
 }
@@ -225,6 +226,7 @@ GroupCommit::Outcomes GroupCommit::transact(std::span<const Write> batch) {
     throw;
   }
   tables_.committed();
+  gauges_.show(tables_.tally().stats);
   commit_seconds_.observe(std::chrono::duration<double>(clock_.steadyNow() - start).count());
   batch_writes_.observe(static_cast<double>(batch.size()));
   return outcomes;

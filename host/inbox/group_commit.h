@@ -19,6 +19,7 @@
 #include "host/base/result.h"
 #include "host/base/thread.h"
 #include "host/inbox/database.h"
+#include "host/inbox/inbox_gauges.h"
 #include "host/inbox/inbox_tables.h"
 
 namespace modhost::host {
@@ -99,6 +100,7 @@ class GroupCommit {
   const GroupCommitSettings settings_;
   Histogram commit_seconds_;
   Histogram batch_writes_;
+  InboxGauges gauges_;  // writer only, once it runs
   std::atomic<int> wal_pages_{0};
   std::optional<bool> power_;  // the strength the connection is set to; writer only
 
