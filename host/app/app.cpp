@@ -1,0 +1,175 @@
+#include "host/app/app.h"
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "host/admin/admin_server.h"
+#include "host/app/module_set.h"
+#include "host/app/service.h"
+#include "host/app/signals.h"
+#include "host/app/wiring.h"
+#include "host/base/log.h"
+#include "host/base/startup_error.h"
+#include "host/base/time_text.h"
+#include "host/dispatch/dispatcher.h"
+#include "host/guard/ledger_guard.h"
+#include "host/inbox/sqlite_inbox.h"
+#include "host/ingress/ingress.h"
+#include "host/platform/curl_platform.h"
+
+namespace modhost::host {
+namespace {
+
+// After the drain nothing runs in a module but what overran; stop() in a module may take this long.
+constexpr Milliseconds kModuleStopGrace{2'000};
+
+std::unique_ptr<SqliteInbox> openInbox(const Settings& settings, Clock& clock, Metrics& metrics) {
+  auto inbox = SqliteInbox::open(inboxSettings(settings), clock, metrics);
+  if (!inbox.ok()) throw StartupError(settings.inbox.sqlite_path, inbox.error().message);
+  return inbox.take();
+}
+
+std::vector<std::shared_ptr<ModuleRunner>> runnersOf(const std::vector<Lane>& lanes) {
+  std::vector<std::shared_ptr<ModuleRunner>> runners;
+  for (const Lane& lane : lanes) runners.push_back(lane.runner);
+  return runners;
+}
+
+}  // namespace
+
+// In start order; each may use what stands above it.
+struct App::Parts {
+  SystemClock clock;
+  Metrics metrics;
+  std::atomic<bool> storage_failed{false};
+  std::atomic<bool> draining{false};
+  std::unique_ptr<SqliteInbox> inbox;
+  CurlPlatform platform;
+  LedgerGuard guard;
+  CurrentRoutes routes;
+  std::vector<Lane> lanes;
+  std::vector<std::shared_ptr<ModuleRunner>> runners;
+  Dispatcher dispatcher;
+  Ingress ingress;
+  std::unique_ptr<AdminServer> admin;
+
+  Parts(const Settings& settings, StopSignals& signals)
+      : inbox(openInbox(settings, clock, metrics)),
+        platform(platformSettings(settings), clock, metrics),
+        guard(*inbox, platform, clock, metrics, guardSettings(settings)),
+        routes(makeRoutes(settings)),
+        lanes(startModules(settings, metrics, clock)),
+        runners(runnersOf(lanes)),
+        dispatcher(*inbox, guard, clock, metrics, dispatchSettings(settings), lanes),
+        ingress(clock, metrics, *inbox, routes, ingressSettings(settings)),
+        admin(startAdmin(settings)) {
+    inbox->onFailure([this, &signals](const Error& error) {
+      logError("inbox", "storage has failed; refusing events and stopping", {{"error", error.message}});
+      storage_failed = true;
+      signals.wake();
+    });
+  }
+
+  std::unique_ptr<AdminServer> startAdmin(const Settings& settings);
+  std::vector<std::string> notReady() const;
+  nlohmann::json status() const;
+};
+
+std::unique_ptr<AdminServer> App::Parts::startAdmin(const Settings& settings) {
+  if (!settings.admin_enabled) return nullptr;
+  const AdminSources sources = {[this] { return notReady(); }, [this] { return status(); }};
+  return std::make_unique<AdminServer>(clock, metrics, *inbox, sources, adminSettings(settings));
+}
+
+std::vector<std::string> App::Parts::notReady() const {
+  std::vector<std::string> reasons;
+  if (draining) reasons.push_back("draining");
+  if (storage_failed) reasons.push_back("storage failed");
+  return reasons;
+}
+
+nlohmann::json App::Parts::status() const {
+  nlohmann::json modules = nlohmann::json::array();
+  for (const auto& runner : runners) {
+    const ModuleDescription& module = runner->description();
+    modules.push_back({{"id", module.id},
+                       {"version", module.version},
+                       {"concurrency", runner->concurrency()},
+                       {"stuck", runner->stuck()}});
+  }
+  return {{"modules", std::move(modules)}};
+}
+
+App::App(const Settings& settings, StopSignals& signals)
+    : parts_(std::make_unique<Parts>(settings, signals)) {
+  // What waits from before goes first, then the door opens.
+  parts_->dispatcher.start();
+  if (parts_->admin) parts_->admin->start();
+  parts_->ingress.start();
+}
+
+App::~App() { stop(); }
+
+int App::webhookPort() const { return parts_->ingress.port(); }
+int App::adminPort() const { return parts_->admin ? parts_->admin->port() : 0; }
+bool App::storageFailed() const { return parts_->storage_failed; }
+
+void App::stop() {
+  if (parts_->draining.exchange(true)) return;
+  parts_->ingress.drain();
+  parts_->dispatcher.stop();
+  parts_->ingress.stop();
+  for (const auto& runner : parts_->runners) runner->stop(kModuleStopGrace);
+}
+
+namespace {
+
+std::string address(const std::string& host, int port) {
+  return "http://" + host + ":" + std::to_string(port);
+}
+
+void logStart(const Settings& settings) {
+  for (const std::string& variable : settings.variables) logInfo("config", "setting " + variable);
+  for (const std::string& warning : settings.warnings) logWarn("config", warning);
+}
+
+void logReady(const Settings& settings, const App& app) {
+  const std::string webhook = address(settings.listen_host, app.webhookPort()) + settings.webhook.path;
+  const std::string admin = app.adminPort() == 0 ? "off" : address(settings.admin_host, app.adminPort());
+  logInfo("app", "ready",
+          {{"webhook", webhook}, {"admin", admin}, {"modules", settings.modules.size()},
+           {"version", MODHOST_VERSION}});
+}
+
+// Tells the watchdog while it waits; the signal's number, 0 for a failed storage.
+int waitForStop(StopSignals& signals) {
+  const auto interval = watchdogInterval();
+  const auto patience = interval.value_or(std::chrono::hours(1));
+  for (;;) {
+    if (const auto signal = signals.waitFor(patience)) return *signal;
+    if (interval) notifyAlive();
+  }
+}
+
+}  // namespace
+
+int runHost(const std::string& config_file) {
+  StopSignals signals;
+  const Settings settings = loadSettings(config_file);
+  logInit(logSettings(settings));
+  App app(settings, signals);
+  // Said only now, so that a refusal is one line and nothing else.
+  logStart(settings);
+  logReady(settings, app);
+  notifyReady();
+  const int signal = waitForStop(signals);
+  notifyStopping();
+  logInfo("app", "stopping", {{"signal", signal}, {"drain", durationText(settings.dispatch.drain)}});
+  app.stop();
+  logInfo("app", "stopped");
+  return app.storageFailed() ? 1 : 0;
+}
+
+}  // namespace modhost::host

@@ -1,0 +1,43 @@
+// App: the composition root. One struct whose members stand in start order; its destructor is the shutdown
+// plan, in reverse: stop taking, drain what runs, stop the modules, close the inbox.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "host/config/settings.h"
+
+namespace modhost::host {
+
+class StopSignals;
+
+class App {
+ public:
+  // Builds and starts every part; when this returns, webhooks are answered. Throws StartupError, and then
+  // nothing is left half started. `signals` outlives the App: a failed storage wakes it.
+  App(const Settings& settings, StopSignals& signals);
+  ~App();
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+
+  // The ports really bound (a configured 0 is any free one); 0 when the admin port is off.
+  int webhookPort() const;
+  int adminPort() const;
+
+  // True once storage has failed for good: what was acknowledged is safe, nothing more is taken.
+  bool storageFailed() const;
+
+  // Graceful: webhooks get 503 from now on, running deliveries finish until `dispatch.drain`, the rest is
+  // handed back. The destructor calls it too.
+  void stop();
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+// `modhost run`: the App until SIGTERM or SIGINT. Exit codes: 0 stopped cleanly, 1 storage failed. Throws
+// StartupError.
+int runHost(const std::string& config_file);
+
+}  // namespace modhost::host

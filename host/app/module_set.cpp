@@ -1,0 +1,115 @@
+#include "host/app/module_set.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "host/app/wiring.h"
+#include "host/base/startup_error.h"
+
+namespace modhost::host {
+namespace {
+
+OrderBy orderBy(const std::string& word) {
+  return word == "chat" ? OrderBy::kChat : OrderBy::kNone;
+}
+
+CallPattern callPattern(const std::string& text) {
+  const std::size_t space = text.find(' ');
+  return {text.substr(0, space), text.substr(space + 1)};
+}
+
+std::shared_ptr<const std::vector<CallPattern>> callPatterns(const std::vector<std::string>& texts) {
+  if (texts.empty()) return std::make_shared<const std::vector<CallPattern>>(defaultCallPatterns());
+  std::vector<CallPattern> patterns;
+  for (const std::string& text : texts) patterns.push_back(callPattern(text));
+  return std::make_shared<const std::vector<CallPattern>>(std::move(patterns));
+}
+
+Lane makeLane(const Settings::Module& module, std::shared_ptr<ModuleRunner> runner) {
+  Lane lane;
+  const Milliseconds own_timeout = runner->description().timeout_default;
+  lane.timeout = module.timeout.count() > 0 ? module.timeout : own_timeout;
+  lane.in_process = module.isolation == "in_process";
+  lane.order_by = orderBy(module.order_by);
+  lane.retry = {module.retry_attempts, module.retry_backoff, module.retry_backoff_max};
+  lane.answers = module.answers;
+  lane.platform_calls = callPatterns(module.platform_calls);
+  lane.runner = std::move(runner);
+  return lane;
+}
+
+std::vector<Condition> conditions(const std::string& when_json) {
+  std::vector<Condition> all;
+  const auto when = nlohmann::json::parse(when_json);
+  for (const auto& [path, values] : when.items()) {
+    Condition condition;
+    for (std::size_t start = 0; start <= path.size();) {
+      const std::size_t dot = std::min(path.find('.', start), path.size());
+      condition.path.push_back(path.substr(start, dot - start));
+      start = dot + 1;
+    }
+    condition.values = std::make_shared<const nlohmann::json>(values);
+    all.push_back(std::move(condition));
+  }
+  return all;
+}
+
+ModuleSettings moduleSettings(const Settings::Module& module) {
+  ModuleSettings made;
+  made.id = module.id;
+  made.path = module.path;
+  made.isolation = module.isolation == "in_process" ? Isolation::kInProcess : Isolation::kWorker;
+  made.concurrency = module.concurrency;
+  made.config_json = module.config_json;
+  made.config_where = module.config_where;
+  made.config_position = [module](const std::string& pointer) { return module.positionOf(pointer); };
+  return made;
+}
+
+std::unique_ptr<ModuleRunner> startModule(const ModuleSettings& module, const RunnerSettings& runner_settings,
+                                          Metrics& metrics, Clock& clock) {
+  auto runner = makeRunner(module, runner_settings, metrics, clock);
+  if (!runner.ok()) throw StartupError("", runner.error().message);
+  return runner.take();
+}
+
+// Where a trial run of the module can do no harm. What it does not allow is left for makeRunner to refuse.
+Isolation trialIsolation(const ModuleSettings& module, const RunnerSettings& runner_settings, Clock& clock) {
+  const auto description = inspectModule(module.path, runner_settings, clock);
+  const bool both = description.ok() && description.value().worker_allowed &&
+                    description.value().in_process_allowed;
+  return both ? Isolation::kWorker : module.isolation;
+}
+
+}  // namespace
+
+std::vector<Lane> startModules(const Settings& settings, Metrics& metrics, Clock& clock) {
+  const RunnerSettings runner_settings = runnerSettings(settings);
+  std::vector<Lane> lanes;
+  for (const Settings::Module& module : settings.modules) {
+    lanes.push_back(makeLane(module, startModule(moduleSettings(module), runner_settings, metrics, clock)));
+  }
+  return lanes;
+}
+
+void checkModules(const Settings& settings) {
+  SystemClock clock;
+  Metrics metrics;
+  const RunnerSettings runner_settings = runnerSettings(settings);
+  for (const Settings::Module& configured : settings.modules) {
+    ModuleSettings module = moduleSettings(configured);
+    module.isolation = trialIsolation(module, runner_settings, clock);
+    startModule(module, runner_settings, metrics, clock)->stop(settings.worker.stop_grace);
+  }
+}
+
+std::shared_ptr<const RouteTable> makeRoutes(const Settings& settings) {
+  std::vector<Route> routes;
+  for (const Settings::RouteKeys& keys : settings.routes) {
+    routes.push_back({keys.event, conditions(keys.when_json), keys.to});
+  }
+  return std::make_shared<const RouteTable>(std::move(routes));
+}
+
+}  // namespace modhost::host

@@ -1,0 +1,29 @@
+// StopSignals: SIGTERM and SIGINT as something one can wait for. Made before the first thread, so that every
+// thread inherits the mask and only waitFor() ever sees them.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "host/base/fd.h"
+
+namespace modhost::host {
+
+class StopSignals {
+ public:
+  // Blocks SIGTERM and SIGINT in the calling thread and ignores SIGPIPE. Throws std::system_error.
+  StopSignals();
+
+  // Ends waitFor() from any thread, as if a signal had come.
+  void wake();
+
+  // Waits for a signal, for wake() or until `patience` is over. The signal's number; 0 for wake(); nullopt
+  // when the time is over.
+  std::optional<int> waitFor(std::chrono::milliseconds patience);
+
+ private:
+  Fd signals_;
+  Fd wake_;
+};
+
+}  // namespace modhost::host

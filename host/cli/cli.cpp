@@ -1,0 +1,63 @@
+#include "host/cli/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "host/base/startup_error.h"
+#include "host/cli/ask.h"
+#include "host/cli/sandbox.h"
+#include "host/cli/send.h"
+
+namespace modhost::host {
+namespace {
+
+constexpr char kAbout[] =
+    "modhost answers the webhooks of the Unique AI chat platform with modules.\n"
+    "\n"
+    "Try it without an account, in two terminals:\n"
+    "  modhost sandbox docs/            the platform on your desk, over a folder of documents\n"
+    "  modhost run -c modules.yaml      the host with its modules\n"
+    "then ask:\n"
+    "  modhost ask \"What does the inbox promise?\"";
+
+constexpr char kFooter[] =
+    "Exit codes: 0 done, 1 it ran and failed, 2 it could not start (configuration, arguments).\n"
+    "Settings are described in docs/configuration.md; `modhost check` explains what is wrong with yours.";
+
+int runChosen(const Command& chosen) {
+  try {
+    return chosen();
+  } catch (const StartupError& error) {
+    std::fprintf(stderr, "modhost: %s\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "modhost: unexpected: %s\n", error.what());
+    return 1;
+  }
+}
+
+}  // namespace
+
+int runCommandLine(int argc, char** argv) {
+  CLI::App app{kAbout, "modhost"};
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  Command chosen;
+  addRunCommand(app, chosen);
+  addCheckCommand(app, chosen);
+  addModulesCommand(app, chosen);
+  addAskCommand(app, chosen);
+  addSendCommand(app, chosen);
+  addSandboxCommand(app, chosen);
+  addVersionCommand(app, chosen);
+  addWorkerCommand(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return runChosen(chosen);
+}
+
+}  // namespace modhost::host

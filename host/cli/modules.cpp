@@ -1,0 +1,79 @@
+// `modhost modules`: what lies in modules_dir and what the configuration names, and whether each would load.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "host/app/wiring.h"
+#include "host/cli/cli.h"
+#include "host/modules/runner_factory.h"
+
+namespace modhost::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+// Every configured file, and every .so in modules_dir, each once and in order.
+std::set<std::string> moduleFiles(const Settings& settings) {
+  std::set<std::string> files;
+  for (const Settings::Module& module : settings.modules) files.insert(module.path);
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(settings.modules_dir, ignored)) {
+    if (entry.path().extension() == ".so") files.insert(entry.path().string());
+  }
+  return files;
+}
+
+std::string configuredAs(const Settings& settings, const std::string& file) {
+  for (const Settings::Module& module : settings.modules) {
+    if (module.path == file) return module.isolation + (module.answers ? ", answers" : "");
+  }
+  return "not configured";
+}
+
+void printModule(const ModuleDescription& module, const std::string& file, const std::string& configured) {
+  std::printf("%s %s (%s)\n", module.id.c_str(), module.version.c_str(), configured.c_str());
+  if (!module.description.empty()) std::printf("  %s\n", module.description.c_str());
+  std::printf("  file         %s\n", file.c_str());
+  std::printf("  events       %s\n", joined(module.event_types).c_str());
+  std::printf("  concurrency  up to %d\n", module.concurrency_max);
+  std::printf("  module ABI   %d, host minor %d or newer\n", module.abi_major, module.abi_min_minor);
+}
+
+int listModules(const std::string& config) {
+  const Settings settings = loadSettings(config);
+  SystemClock clock;
+  int unusable = 0;
+  for (const std::string& file : moduleFiles(settings)) {
+    const auto module = inspectModule(file, runnerSettings(settings), clock);
+    if (module.ok()) {
+      printModule(module.value(), file, configuredAs(settings, file));
+    } else {
+      std::printf("%s\n", module.error().message.c_str());
+      ++unusable;
+    }
+  }
+  return unusable == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+void addModulesCommand(CLI::App& app, Command& chosen) {
+  CLI::App* command = app.add_subcommand(
+      "modules",
+      "Lists the modules in modules_dir and in the configuration, and says why one would not load.\n"
+      "Each is looked at in a process of its own. Exit 1 when one is unusable.");
+  auto config = std::make_shared<std::string>("modules.yaml");
+  command->add_option("-c,--config", *config, "The configuration file")->capture_default_str();
+  command->callback([config, &chosen] { chosen = [config] { return listModules(*config); }; });
+}
+
+}  // namespace modhost::host

@@ -1,0 +1,182 @@
+#include "tests/support/host_process.h"
+
+#include <curl/curl.h>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "host/base/crypto.h"
+
+namespace modhost::host {
+namespace {
+
+std::vector<char*> pointersTo(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// The number after `key` in the host's last ready line; 0 when there is none yet.
+int portAfter(const std::string& log, const std::string& key) {
+  const std::size_t ready = log.rfind("app: ready ");
+  if (ready == std::string::npos) return 0;
+  const std::size_t at = log.find(key, ready);
+  if (at == std::string::npos || log.find('\n', at) == std::string::npos) return 0;
+  return std::atoi(log.c_str() + at + key.size());
+}
+
+ProcessEnd endOf(int status) {
+  if (WIFSIGNALED(status)) return {-1, WTERMSIG(status)};
+  return {WEXITSTATUS(status), 0};
+}
+
+using Curl = std::unique_ptr<CURL, void (*)(CURL*)>;
+
+size_t appendBody(char* data, size_t size, size_t count, void* body) {
+  static_cast<std::string*>(body)->append(data, size * count);
+  return size * count;
+}
+
+HttpAnswer perform(const Curl& curl) {
+  HttpAnswer answer;
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, appendBody);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer.body);
+  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 60L);
+  if (curl_easy_perform(curl.get()) != CURLE_OK) return {};
+  long status = 0;
+  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  answer.status = static_cast<int>(status);
+  return answer;
+}
+
+Curl curlFor(int port, const std::string& path) {
+  Curl curl(curl_easy_init(), curl_easy_cleanup);
+  const std::string url = "http://127.0.0.1:" + std::to_string(port) + path;
+  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+  return curl;
+}
+
+constexpr char kHead[] =
+    "listen: 127.0.0.1:0\n"
+    "admin: 127.0.0.1:0\n"
+    "webhook: {secrets: [\"${UNIQUE_ENDPOINT_SECRET}\"]}\n"
+    "platform: {api_base: \"${UNIQUE_API_BASE}\", api_key: \"${UNIQUE_API_KEY}\", app_id: \"${UNIQUE_APP_ID}\","
+    " backoff: 10ms, backoff_max: 50ms}\n"
+    "inbox: {sqlite: {path: inbox.db}}\n"
+    "run_dir: run\n"
+    "modules_dir: " MODHOST_TEST_MODULES "\n";
+
+}  // namespace
+
+pid_t startProcess(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& variables,
+                   const std::string& stdout_file, const std::string& stderr_file) {
+  std::vector<std::string> argument_texts = arguments;
+  std::vector<std::string> variable_texts = {"PATH=/usr/bin:/bin"};
+  for (const auto& [name, value] : variables) variable_texts.push_back(name + "=" + value);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  constexpr int kAppend = O_WRONLY | O_CREAT | O_APPEND;
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, stdout_file.c_str(), kAppend, 0600);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, stderr_file.c_str(), kAppend, 0600);
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, arguments.front().c_str(), &actions, nullptr,
+                                pointersTo(argument_texts).data(), pointersTo(variable_texts).data());
+  posix_spawn_file_actions_destroy(&actions);
+  REQUIRE_MESSAGE(error == 0, "cannot start ", arguments.front());
+  return pid;
+}
+
+ProcessEnd waitForEnd(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return endOf(status);
+}
+
+std::string fileText(const std::string& file) {
+  std::stringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
+void writeFile(const std::string& file, const std::string& text) { std::ofstream(file) << text; }
+
+HostProcess::HostProcess(const std::string& platform_base) {
+  variables_ = {{"UNIQUE_ENDPOINT_SECRET", kTestSecret},
+                {"UNIQUE_API_BASE", platform_base},
+                {"UNIQUE_API_KEY", "key-of-the-test"},
+                {"UNIQUE_APP_ID", "app-of-the-test"}};
+}
+
+HostProcess::~HostProcess() {
+  if (running()) kill();
+}
+
+void HostProcess::configure(const std::string& modules_and_routes) {
+  writeFile(file("modules.yaml"), kHead + modules_and_routes);
+}
+
+void HostProcess::start() {
+  const std::string before = log();
+  pid_ = startProcess({MODHOST_TEST_PROGRAM, "run", "-c", file("modules.yaml")}, variables_, file("stdout"),
+                      file("stderr"));
+  const bool ready = eventually([&] {
+    const std::string since = log().substr(before.size());
+    port_ = portAfter(since, "webhook=http://127.0.0.1:");
+    admin_port_ = portAfter(since, "admin=http://127.0.0.1:");
+    int status = 0;
+    const bool gone = port_ == 0 && ::waitpid(pid_, &status, WNOHANG) == pid_;
+    if (gone) pid_ = 0;
+    return port_ != 0 || gone;
+  });
+  REQUIRE_MESSAGE((ready && pid_ != 0), "modhost did not get ready:\n", log().substr(before.size()));
+}
+
+ProcessEnd HostProcess::run(const std::vector<std::string>& arguments) {
+  std::vector<std::string> all = {MODHOST_TEST_PROGRAM};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  all.insert(all.end(), {"-c", file("modules.yaml")});
+  return waitForEnd(startProcess(all, variables_, file("stdout"), file("stderr")));
+}
+
+void HostProcess::kill() {
+  ::kill(pid_, SIGKILL);
+  waitForEnd(pid_);
+  pid_ = 0;
+}
+
+ProcessEnd HostProcess::terminate() {
+  ::kill(pid_, SIGTERM);
+  const ProcessEnd end = waitForEnd(pid_);
+  pid_ = 0;
+  return end;
+}
+
+HttpAnswer postWebhook(int port, const std::string& body, const std::string& secret) {
+  const Curl curl = curlFor(port, "/webhook");
+  const std::string signature = "X-Unique-Signature: " + hex(HmacKey(secret).sign(body));
+  const std::string created = "X-Unique-Created-At: " + std::to_string(std::time(nullptr));
+  std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(curl_slist_append(nullptr, signature.c_str()),
+                                                             curl_slist_free_all);
+  curl_slist_append(headers.get(), created.c_str());
+  curl_slist_append(headers.get(), "Content-Type: application/json");
+  curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body.data());
+  curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  return perform(curl);
+}
+
+HttpAnswer httpGet(int port, const std::string& path) { return perform(curlFor(port, path)); }
+
+}  // namespace modhost::host

@@ -1,0 +1,101 @@
+// HostProcess: the real modhost binary, with a folder, a configuration and an environment of its own. What it
+// prints goes to files in that folder; ports are 0 and read back from its ready line.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/support/temp_folder.h"
+
+namespace modhost::host {
+
+inline constexpr char kTestSecret[] = "whsec_demo_secret";
+
+// How a process ended: exit status, or the signal that killed it.
+struct ProcessEnd {
+  int exit_status = -1;
+  int signal = 0;
+};
+
+// Starts a program with stdout and stderr in files and an environment that holds `variables` only (and PATH).
+pid_t startProcess(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& variables,
+                   const std::string& stdout_file, const std::string& stderr_file);
+ProcessEnd waitForEnd(pid_t pid);
+
+std::string fileText(const std::string& file);
+void writeFile(const std::string& file, const std::string& text);
+
+class HostProcess {
+ public:
+  // `platform_base` is where UNIQUE_API_BASE points. The folder, and so the inbox, outlives restarts.
+  explicit HostProcess(const std::string& platform_base);
+  // Kills what still runs.
+  ~HostProcess();
+  HostProcess(const HostProcess&) = delete;
+  HostProcess& operator=(const HostProcess&) = delete;
+
+  // The YAML after the head this class writes (listen, admin, webhook, platform, inbox): modules and routes.
+  void configure(const std::string& modules_and_routes);
+  void setVariable(const std::string& name, const std::string& value) { variables_[name] = value; }
+
+  // Starts `modhost run` and returns when it is ready; fails the test with its log when it ends before.
+  void start();
+  // Runs another subcommand to its end, e.g. {"check"}; `-c` is added.
+  ProcessEnd run(const std::vector<std::string>& arguments);
+
+  void kill();                 // SIGKILL, and waits
+  ProcessEnd terminate();      // SIGTERM, and waits
+  bool running() const { return pid_ > 0; }
+  pid_t pid() const { return pid_; }
+
+  int port() const { return port_; }
+  int adminPort() const { return admin_port_; }
+  std::string folder() const { return folder_.path().string(); }
+  std::string file(const std::string& name) const { return folder_.file(name); }
+  // All that was logged since the first start.
+  std::string log() const { return fileText(file("stderr")); }
+  std::string output() const { return fileText(file("stdout")); }
+
+ private:
+  TempFolder folder_;
+  std::map<std::string, std::string> variables_;
+  pid_t pid_ = 0;
+  int port_ = 0;
+  int admin_port_ = 0;
+};
+
+struct HttpAnswer {
+  int status = 0;  // 0: no answer (refused, cut)
+  std::string body;
+};
+
+// A webhook as the platform sends it, over a fresh connection. Any thread.
+HttpAnswer postWebhook(int port, const std::string& body, const std::string& secret = kTestSecret);
+HttpAnswer httpGet(int port, const std::string& path);
+
+// Polls `condition` until it holds; false after a safety limit far beyond what any machine needs.
+template <typename Condition>
+bool eventually(Condition condition);
+
+}  // namespace modhost::host
+
+#include <poll.h>
+
+#include <chrono>
+
+namespace modhost::host {
+
+template <typename Condition>
+bool eventually(Condition condition) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    ::poll(nullptr, 0, 5);
+  }
+  return true;
+}
+
+}  // namespace modhost::host
