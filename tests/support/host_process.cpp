@@ -75,7 +75,7 @@ constexpr char kHead[] =
     " backoff: 10ms, backoff_max: 50ms}\n"
     "inbox: {sqlite: {path: inbox.db}}\n"
     "run_dir: run\n"
-    "modules_dir: " MODHOST_TEST_MODULES "\n";
+    "modules_dir: \"${MODULES_DIR}\"\n";
 
 }  // namespace
 
@@ -116,7 +116,8 @@ HostProcess::HostProcess(const std::string& platform_base) {
   variables_ = {{"UNIQUE_ENDPOINT_SECRET", kTestSecret},
                 {"UNIQUE_API_BASE", platform_base},
                 {"UNIQUE_API_KEY", "key-of-the-test"},
-                {"UNIQUE_APP_ID", "app-of-the-test"}};
+                {"UNIQUE_APP_ID", "app-of-the-test"},
+                {"MODULES_DIR", MODHOST_TEST_MODULES}};
 }
 
 HostProcess::~HostProcess() {
