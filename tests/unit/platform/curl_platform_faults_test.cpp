@@ -131,7 +131,7 @@ TEST_SUITE("platform") {
     const auto hold = server.hold({});
     Client client(quickSettings(server.apiBase()));
     PlatformRequest request = client.request("POST", "/message-log", kCreate);
-    request.deadline = client.now() + Milliseconds(200);
+    request.deadline = client.now() + Milliseconds(2'000);  // time to get on the wire
 
     const PlatformOutcome outcome = client.run(request);
 
@@ -171,7 +171,7 @@ TEST_SUITE("platform") {
     RecordingPlatform server;
     const auto hold = server.hold({"", "/search", 1, ""});
     PlatformClientSettings settings = quickSettings(server.apiBase());
-    settings.try_timeout = Milliseconds(200);
+    settings.try_timeout = Milliseconds(2'000);  // a slow machine needs some of it to connect
     Client client(settings);
 
     const PlatformOutcome outcome = client.run(client.request("POST", "/search/search", "{}"));
