@@ -35,7 +35,6 @@ void ClosingRun::start() {
 
 void ClosingRun::closeStep(const Step& step) {
   if (closing_.ended_well) {
-    core_->metrics.left_open_steps.add();
     logWarn("guard", "a module ended well but left a step open; it is set COMPLETED",
             {{"event", closing_.delivery.event->id},
              {"module", closing_.delivery.key.target},
@@ -43,17 +42,20 @@ void ClosingRun::closeStep(const Step& step) {
   }
   const auto state = closing_.ended_well ? StepState::kCompleted : StepState::kFailed;
   const char* body = closing_.ended_well ? R"({"status":"COMPLETED"})" : R"({"status":"FAILED"})";
-  core_->sendOwn(*closing_.delivery.event, "PATCH", "/message-log/" + pathSegment(step.log_id),
-                 body, [self = shared_from_this(), state, log_id = step.log_id](auto outcome) {
-                   if (!isSuccess(outcome)) {
-                     self->failed("closing a step", outcome);
-                     return self->partEnded();
-                   }
-                   self->ledger_->becameState(log_id, state, [self](Result<void> recorded) {
-                     self->core_->noteRecord(recorded);
-                     self->partEnded();
-                   });
-                 });
+  core_->sendOwn(
+      *closing_.delivery.event, "PATCH", "/message-log/" + pathSegment(step.log_id), body,
+      [self = shared_from_this(), state, log_id = step.log_id](auto outcome) {
+        if (!isSuccess(outcome)) {
+          self->failed("closing a step", outcome);
+          return self->partEnded();
+        }
+        GuardMetrics& metrics = self->core_->metrics;
+        (state == StepState::kFailed ? metrics.failed_steps : metrics.completed_steps).add();
+        self->ledger_->becameState(log_id, state, [self](Result<void> recorded) {
+          self->core_->noteRecord(recorded);
+          self->partEnded();
+        });
+      });
 }
 
 // Its create was intended and its reply never seen: if there is a row, no call can name it.
@@ -116,19 +118,20 @@ void ClosingRun::answerFound(const PlatformOutcome& outcome) {
 void ClosingRun::writeApology() {
   const Event& event = *closing_.delivery.event;
   const nlohmann::json body = {{"chatId", event.chat_id}, {"text", core_->settings.apology}};
-  core_->sendOwn(event, "PATCH", messagePath(), body.dump(),
-                 [self = shared_from_this()](PlatformOutcome outcome) {
-                   if (!isSuccess(outcome)) {
-                     self->failed("writing the apology", outcome);
-                     return self->end();
-                   }
-                   self->core_->metrics.apologies.add();
-                   self->ledger_->answer().apologised(self->ledger_->key(),
-                                                      [self](Result<void> recorded) {
-                                                        self->core_->noteRecord(recorded);
-                                                        self->end();
-                                                      });
-                 });
+  // The operator's text may be no UTF-8; an odd letter is better than no apology.
+  const std::string text = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  core_->sendOwn(
+      event, "PATCH", messagePath(), text, [self = shared_from_this()](PlatformOutcome outcome) {
+        if (!isSuccess(outcome)) {
+          self->failed("writing the apology", outcome);
+          return self->end();
+        }
+        self->core_->metrics.apologies.add();
+        self->ledger_->answer().apologised(self->ledger_->key(), [self](Result<void> recorded) {
+          self->core_->noteRecord(recorded);
+          self->end();
+        });
+      });
 }
 
 void ClosingRun::failed(const char* what, const PlatformOutcome& outcome) {

@@ -1,15 +1,20 @@
-// Guard: every platform call of a module passes here, so the host knows for each event which message logs
-// are open and whether the assistant message was written, and can end the chat well whatever dies.
+// Guard: every platform call of a module passes here, so the host knows for each event which
+// message logs are open and whether the assistant message was written, and can end the chat well
+// whatever dies.
 //
 // An attempt's calls go through its GuardedAttempt:
-//   POST  /message-log        intent recorded → POST → id recorded → reply. A step known from an earlier
+//   POST  /message-log        intent recorded → POST → id recorded → reply. A step known from an
+//   earlier
 //                             attempt is PATCHed back to RUNNING instead of created again.
 //   PATCH /message-log/{id}   the step's new state is recorded after a 2xx.
-//   PATCH /messages/{id}      with text, on the event's assistant message: intent recorded → PATCH →
-//                             answer recorded → reply. So is an integrated stream that writes into it.
+//   PATCH /messages/{id}      with text, on the event's assistant message: intent recorded → PATCH
+//   →
+//                             answer recorded → reply. So is an integrated stream that writes into
+//                             it.
 //   anything else             allowed by the module's `platform_calls`, passed on.
 //
-// Threads: every method from any thread. Callbacks run on the inbox's writer or the platform's thread.
+// Threads: every method from any thread. Callbacks run on the inbox's writer or the platform's
+// thread.
 #pragma once
 
 #include <functional>
@@ -26,10 +31,9 @@
 namespace modhost::host {
 
 struct GuardSettings {
-  std::string apology =
-      "Sorry, something went wrong processing your request. Please try again.";
-  Milliseconds call_timeout{30'000};   // of each closing call with its tries
-  Milliseconds settle_wait{5'000};     // how long a fenced attempt's write on the wire is awaited
+  std::string apology = "Sorry, something went wrong processing your request. Please try again.";
+  Milliseconds call_timeout{30'000};  // of each closing call with its tries
+  Milliseconds settle_wait{5'000};    // how long a fenced attempt's write on the wire is awaited
 };
 
 // One `METHOD /path/pattern` a module may call; `*` stands for one path segment, `**` for any rest.
@@ -43,11 +47,12 @@ std::vector<CallPattern> defaultCallPatterns();
 
 class GuardedAttempt : public PlatformCalls {
  public:
-  // Fences the attempt: from now on its calls answer kCancelled and nothing it sends goes out. A write
-  // already on the wire is awaited for at most settle_wait. Then `quiet` runs, once; a second revoke() joins
-  // the first.
+  // Fences the attempt: from now on its calls answer kCancelled and nothing it sends goes out. A
+  // write already on the wire is awaited for at most settle_wait. Then `quiet` runs, once; a second
+  // revoke() joins the first.
   virtual void revoke(std::function<void()> quiet) = 0;
-  // context.cancelled() becomes true; calls still go out until the fence (so that a module can close steps).
+  // context.cancelled() becomes true; calls still go out until the fence (so that a module can
+  // close steps).
   virtual void cancel() = 0;
 };
 
@@ -63,8 +68,9 @@ class Guard {
   virtual ~Guard() = default;
 
   // Opens the way out for one attempt. Reads the ledger when the delivery was begun before.
-  virtual std::shared_ptr<GuardedAttempt> open(const Delivery& delivery, SteadyTime deadline,
-                                               std::shared_ptr<const std::vector<CallPattern>> allowed) = 0;
+  virtual std::shared_ptr<GuardedAttempt> open(
+      const Delivery& delivery, SteadyTime deadline,
+      std::shared_ptr<const std::vector<CallPattern>> allowed) = 0;
 
   struct Standing {
     bool open_steps = false;  // some message log is RUNNING, or may be
@@ -73,10 +79,10 @@ class Guard {
   // What the ledger says now. The fate of an intended but unconfirmed write counts as not answered.
   virtual Result<Standing> standing(const DeliveryKey& key) = 0;
 
-  // Makes the closing calls, each independent of the others: every open step is PATCHed, and the apology is
-  // written if due, unless GET /messages/{id} shows that a write of unknown fate did arrive.
-  // `done(true)`: everything owed was accepted by the platform; false: some call failed for good (logged,
-  // counted).
+  // Makes the closing calls, each independent of the others: every open step is PATCHed, and the
+  // apology is written if due, unless GET /messages/{id} shows that a write of unknown fate did
+  // arrive. `done(true)`: everything owed was accepted by the platform; false: some call failed for
+  // good (logged, counted).
   virtual void close(const Closing& closing, std::function<void(bool)> done) = 0;
 };
 

@@ -10,6 +10,7 @@ namespace modhost::host {
 namespace {
 
 constexpr auto kIdleTimer = std::chrono::hours(1);
+constexpr char kClosedHelp[] = "Steps that a module left open and the host closed.";
 
 }  // namespace
 
@@ -19,9 +20,9 @@ GuardMetrics::GuardMetrics(Metrics& metrics)
           "Message log creates whose reply was never seen; each may have left one more row.")),
       refused_calls(metrics.counter("modhost_guard_refused_calls_total",
                                     "Platform calls of modules refused by path, pattern or body.")),
-      left_open_steps(metrics.counter(
-          "modhost_steps_left_open_total",
-          "Steps that a module left open although it ended well; set COMPLETED by the host.")),
+      completed_steps(
+          metrics.counter("modhost_steps_closed_total", kClosedHelp, {{"as", "completed"}})),
+      failed_steps(metrics.counter("modhost_steps_closed_total", kClosedHelp, {{"as", "failed"}})),
       apologies(
           metrics.counter("modhost_apologies_total", "Apologies written because no answer stood.")),
       failed_closings(metrics.counter("modhost_closing_calls_failed_total",

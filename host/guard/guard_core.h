@@ -25,7 +25,8 @@ struct GuardMetrics {
   explicit GuardMetrics(Metrics& metrics);
   Counter ambiguous_creates;
   Counter refused_calls;
-  Counter left_open_steps;
+  Counter completed_steps;
+  Counter failed_steps;
   Counter apologies;
   Counter failed_closings;
   Counter failed_records;

@@ -59,7 +59,7 @@ TEST_SUITE("guard") {
 
     CHECK(scene.platform.requests().back().body == R"({"status":"COMPLETED"})");
     CHECK(scene.step().state == StepState::kCompleted);
-    CHECK(scene.metric("modhost_steps_left_open_total 1"));
+    CHECK(scene.metric("modhost_steps_closed_total{as=\"completed\"} 1"));
   }
 
   TEST_CASE("guard: no apology where an answer stands or none is asked for or no bubble waits") {
