@@ -36,7 +36,9 @@ GateSocket::GateSocket(Clock& clock, Gate& gate, const GateLimits& limits,
       peer_(connection_->peer(), connection_->peerBytes()) {}
 
 // Poco drops a socket without close() when its server stops with this one still queued.
-GateSocket::~GateSocket() { giveBack(Gate::After::kBroken); }
+GateSocket::~GateSocket() {
+  if (!closed_.load(std::memory_order_acquire)) giveBack(Gate::After::kBroken);
+}
 
 int GateSocket::receiveBytes(void* buffer, int length, int) {
   if (!connection_) return 0;
@@ -89,6 +91,7 @@ void GateSocket::giveBack(Gate::After after) {
   if (!connection_) return;
   reset();  // the descriptor is the connection's; Poco must not close it
   gate_.giveBack(std::move(connection_), after);
+  closed_.store(true, std::memory_order_release);
 }
 
 GateServerSocketImpl::GateServerSocketImpl(Clock& clock, const GateLimits& limits,

@@ -7,6 +7,7 @@
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocketImpl.h>
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
@@ -53,6 +54,9 @@ class GateSocket final : public Poco::Net::StreamSocketImpl {
   std::size_t read_ = 0;  // of the request
   SteadyTime write_deadline_{};
   bool sent_any_ = false, broken_ = false, keep_ = false;
+  // Who closes and who destroys may be two threads. Poco's reference count orders them, but
+  // ThreadSanitizer cannot see into Poco.
+  std::atomic<bool> closed_{false};
 };
 
 // Listens, and owns the gate behind the listener.

@@ -34,7 +34,7 @@ struct Response {
 
 class RawClient {
  public:
-  static constexpr std::chrono::seconds kSafety{20};
+  static constexpr std::chrono::seconds kSafety{90};
 
   explicit RawClient(int port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
