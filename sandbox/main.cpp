@@ -43,6 +43,11 @@ void line(const char* label, const std::string& text) {
               text.c_str());
 }
 
+// "1 file", "2 files"
+std::string counted(std::size_t count, const std::string& noun) {
+  return std::to_string(count) + ' ' + noun + (count == 1 ? "" : "s");
+}
+
 std::string webhookLine(const Options& options) {
   if (!options.settings.webhooks) return "none are sent (--webhook none)";
   return options.settings.webhooks->url + ", signed with $" + options.secret_env;
@@ -57,8 +62,8 @@ void printBanner(const Options& options, const Sandbox& sandbox) {
   const bool colour = colourWanted();
   std::printf("%smodhost sandbox%s %s\n", colour ? "\x1b[1m" : "", colour ? "\x1b[0m" : "",
               MODHOST_VERSION);
-  line("documents", std::to_string(sandbox.documentCount()) + " files, " +
-                        std::to_string(sandbox.passageCount()) + " passages from " +
+  line("documents", counted(sandbox.documentCount(), "file") + ", " +
+                        counted(sandbox.passageCount(), "passage") + " from " +
                         options.settings.folder.string());
   line("API", sandbox.url() + "  (the host's UNIQUE_API_BASE; any key will do)");
   line("page", sandbox.url() + "/");

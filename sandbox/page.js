@@ -29,7 +29,7 @@ function troubleOf(delivery) {
   const why = delivery.error || "it answered " + delivery.status;
   if (delivery.state === "expired") return "The host refused the event: " + why + ".";
   if (delivery.state === "gave_up") return "The host did not take the event: " + why + ".";
-  if (delivery.tries > 0) return "The host did not take the event yet: " + why + ". Trying again…";
+  if (delivery.tries > 0) return "The host has not taken the event: " + why + ". Trying again…";
   return "";
 }
 

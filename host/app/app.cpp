@@ -66,7 +66,8 @@ struct App::Parts {
         ingress(clock, metrics, *inbox, routes, ingressSettings(settings)),
         admin(startAdmin(settings)) {
     inbox->onFailure([this, &signals](const Error& error) {
-      logError("inbox", "storage has failed; refusing events and stopping", {{"error", error.message}});
+      logError("inbox", "storage has failed; refusing events and stopping",
+               {{"error", error.message}});
       storage_failed = true;
       signals.wake();
     });
@@ -136,10 +137,14 @@ void logStart(const Settings& settings) {
 }
 
 void logReady(const Settings& settings, const App& app) {
-  const std::string webhook = address(settings.listen_host, app.webhookPort()) + settings.webhook.path;
-  const std::string admin = app.adminPort() == 0 ? "off" : address(settings.admin_host, app.adminPort());
+  const std::string webhook =
+      address(settings.listen_host, app.webhookPort()) + settings.webhook.path;
+  const std::string admin =
+      app.adminPort() == 0 ? "off" : address(settings.admin_host, app.adminPort());
   logInfo("app", "ready",
-          {{"webhook", webhook}, {"admin", admin}, {"modules", settings.modules.size()},
+          {{"webhook", webhook},
+           {"admin", admin},
+           {"modules", settings.modules.size()},
            {"version", MODHOST_VERSION}});
 }
 
@@ -166,7 +171,8 @@ int runHost(const std::string& config_file) {
   notifyReady();
   const int signal = waitForStop(signals);
   notifyStopping();
-  logInfo("app", "stopping", {{"signal", signal}, {"drain", durationText(settings.dispatch.drain)}});
+  logInfo("app", "stopping",
+          {{"signal", signal}, {"drain", durationText(settings.dispatch.drain)}});
   app.stop();
   logInfo("app", "stopped");
   return app.storageFailed() ? 1 : 0;

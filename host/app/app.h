@@ -1,5 +1,5 @@
-// App: the composition root. One struct whose members stand in start order; its destructor is the shutdown
-// plan, in reverse: stop taking, drain what runs, stop the modules, close the inbox.
+// App: the composition root. One struct whose members stand in start order; its destructor is the
+// shutdown plan, in reverse: stop taking, drain what runs, stop the modules, close the inbox.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,8 @@ class StopSignals;
 
 class App {
  public:
-  // Builds and starts every part; when this returns, webhooks are answered. Throws StartupError, and then
-  // nothing is left half started. `signals` outlives the App: a failed storage wakes it.
+  // Builds and starts every part; when this returns, webhooks are answered. Throws StartupError,
+  // and then nothing is left half started. `signals` outlives the App: a failed storage wakes it.
   App(const Settings& settings, StopSignals& signals);
   ~App();
   App(const App&) = delete;
@@ -27,8 +27,8 @@ class App {
   // True once storage has failed for good: what was acknowledged is safe, nothing more is taken.
   bool storageFailed() const;
 
-  // Graceful: webhooks get 503 from now on, running deliveries finish until `dispatch.drain`, the rest is
-  // handed back. The destructor calls it too.
+  // Graceful: webhooks get 503 from now on, running deliveries finish until `dispatch.drain`, the
+  // rest is handed back. The destructor calls it too.
   void stop();
 
  private:
@@ -36,8 +36,8 @@ class App {
   std::unique_ptr<Parts> parts_;
 };
 
-// `modhost run`: the App until SIGTERM or SIGINT. Exit codes: 0 stopped cleanly, 1 storage failed. Throws
-// StartupError.
+// `modhost run`: the App until SIGTERM or SIGINT. Exit codes: 0 stopped cleanly, 1 storage failed.
+// Throws StartupError.
 int runHost(const std::string& config_file);
 
 }  // namespace modhost::host

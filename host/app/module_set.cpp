@@ -19,7 +19,8 @@ CallPattern callPattern(const std::string& text) {
   return {text.substr(0, space), text.substr(space + 1)};
 }
 
-std::shared_ptr<const std::vector<CallPattern>> callPatterns(const std::vector<std::string>& texts) {
+std::shared_ptr<const std::vector<CallPattern>> callPatterns(
+    const std::vector<std::string>& texts) {
   if (texts.empty()) return std::make_shared<const std::vector<CallPattern>>(defaultCallPatterns());
   std::vector<CallPattern> patterns;
   for (const std::string& text : texts) patterns.push_back(callPattern(text));
@@ -63,19 +64,24 @@ ModuleSettings moduleSettings(const Settings::Module& module) {
   made.concurrency = module.concurrency;
   made.config_json = module.config_json;
   made.config_where = module.config_where;
-  made.config_position = [module](const std::string& pointer) { return module.positionOf(pointer); };
+  made.config_position = [module](const std::string& pointer) {
+    return module.positionOf(pointer);
+  };
   return made;
 }
 
-std::unique_ptr<ModuleRunner> startModule(const ModuleSettings& module, const RunnerSettings& runner_settings,
-                                          Metrics& metrics, Clock& clock) {
+std::unique_ptr<ModuleRunner> startModule(const ModuleSettings& module,
+                                          const RunnerSettings& runner_settings, Metrics& metrics,
+                                          Clock& clock) {
   auto runner = makeRunner(module, runner_settings, metrics, clock);
   if (!runner.ok()) throw StartupError("", runner.error().message);
   return runner.take();
 }
 
-// Where a trial run of the module can do no harm. What it does not allow is left for makeRunner to refuse.
-Isolation trialIsolation(const ModuleSettings& module, const RunnerSettings& runner_settings, Clock& clock) {
+// Where a trial run of the module can do no harm. What it does not allow is left for makeRunner to
+// refuse.
+Isolation trialIsolation(const ModuleSettings& module, const RunnerSettings& runner_settings,
+                         Clock& clock) {
   const auto description = inspectModule(module.path, runner_settings, clock);
   const bool both = description.ok() && description.value().worker_allowed &&
                     description.value().in_process_allowed;
@@ -88,7 +94,8 @@ std::vector<Lane> startModules(const Settings& settings, Metrics& metrics, Clock
   const RunnerSettings runner_settings = runnerSettings(settings);
   std::vector<Lane> lanes;
   for (const Settings::Module& module : settings.modules) {
-    lanes.push_back(makeLane(module, startModule(moduleSettings(module), runner_settings, metrics, clock)));
+    lanes.push_back(
+        makeLane(module, startModule(moduleSettings(module), runner_settings, metrics, clock)));
   }
   return lanes;
 }

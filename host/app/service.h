@@ -1,5 +1,5 @@
-// The service manager's side: readiness, stopping and the watchdog of systemd (Type=notify). Without a
-// service manager every call does nothing.
+// The service manager's side: readiness, stopping and the watchdog of systemd (Type=notify).
+// Without a service manager every call does nothing.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,8 @@ namespace modhost::host {
 
 void notifyReady();
 void notifyStopping();
-// How often aliveness must be told, when the unit has WatchdogSec=: half of it. nullopt: no watchdog.
+// How often aliveness must be told, when the unit has WatchdogSec=: half of it. nullopt: no
+// watchdog.
 std::optional<std::chrono::milliseconds> watchdogInterval();
 void notifyAlive();
 

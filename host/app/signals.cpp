@@ -46,7 +46,8 @@ std::optional<int> StopSignals::waitFor(std::chrono::milliseconds patience) {
     return static_cast<int>(info.ssi_signo);
   }
   std::uint64_t count = 0;
-  return ::read(wake_.get(), &count, sizeof count) == sizeof count ? std::optional(0) : std::nullopt;
+  return ::read(wake_.get(), &count, sizeof count) == sizeof count ? std::optional(0)
+                                                                   : std::nullopt;
 }
 
 }  // namespace modhost::host

@@ -1,5 +1,5 @@
-// StopSignals: SIGTERM and SIGINT as something one can wait for. Made before the first thread, so that every
-// thread inherits the mask and only waitFor() ever sees them.
+// StopSignals: SIGTERM and SIGINT as something one can wait for. Made before the first thread, so
+// that every thread inherits the mask and only waitFor() ever sees them.
 #pragma once
 
 #include <chrono>
@@ -17,8 +17,8 @@ class StopSignals {
   // Ends waitFor() from any thread, as if a signal had come.
   void wake();
 
-  // Waits for a signal, for wake() or until `patience` is over. The signal's number; 0 for wake(); nullopt
-  // when the time is over.
+  // Waits for a signal, for wake() or until `patience` is over. The signal's number; 0 for wake();
+  // nullopt when the time is over.
   std::optional<int> waitFor(std::chrono::milliseconds patience);
 
  private:

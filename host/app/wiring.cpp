@@ -78,7 +78,8 @@ IngressSettings ingressSettings(const Settings& settings) {
   made.secrets = webhook.secrets;
   made.tolerance = webhook.tolerance;
   made.max_event_age = webhook.max_event_age;
-  made.unrouted = settings.dispatch.unrouted == "dead_letter" ? Unrouted::kDeadLetter : Unrouted::kCount;
+  made.unrouted =
+      settings.dispatch.unrouted == "dead_letter" ? Unrouted::kDeadLetter : Unrouted::kCount;
   made.max_body_bytes = sizeOf(webhook.max_body_bytes);
   made.head_max_bytes = sizeOf(gate.head_max_bytes);
   made.buffered_max_bytes = sizeOf(gate.buffered_max_bytes);

@@ -1,5 +1,5 @@
-// MODHOST_ASSERT: for a programmer's mistake, never for input. On in release too: a host whose state is
-// wrong must die and recover from its inbox rather than go on.
+// MODHOST_ASSERT: for a programmer's mistake, never for input. On in release too: a host whose
+// state is wrong must die and recover from its inbox rather than go on.
 #pragma once
 
 #include <cstdio>

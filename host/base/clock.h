@@ -1,4 +1,5 @@
-// Clock: the only source of time, so that a test can be the one who moves it (tests/support/fake_clock.h).
+// Clock: the only source of time, so that a test can be the one who moves it
+// (tests/support/fake_clock.h).
 #pragma once
 
 #include <chrono>

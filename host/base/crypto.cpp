@@ -33,8 +33,8 @@ HmacKey::HmacKey(std::string_view secret) {
   keyed_ = EVP_MAC_CTX_new(mac);
   EVP_MAC_free(mac);  // the context keeps its own reference
   char digest[] = "SHA256";
-  const OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                               OSSL_PARAM_construct_end()};
   MODHOST_ASSERT(EVP_MAC_init(contextOf(keyed_), bytesOf(secret), secret.size(), params) == 1);
 }
 
@@ -55,8 +55,8 @@ Digest HmacKey::sign(std::string_view bytes) const {
 
 Digest sha256(std::string_view bytes) {
   Digest digest{};
-  MODHOST_ASSERT(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(),
-                            nullptr) == 1);
+  MODHOST_ASSERT(
+      EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1);
   return digest;
 }
 

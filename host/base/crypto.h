@@ -1,4 +1,5 @@
-// The few cryptographic needs of the host, over OpenSSL: HMAC-SHA256, SHA-256, hex, constant-time equality.
+// The few cryptographic needs of the host, over OpenSSL: HMAC-SHA256, SHA-256, hex, constant-time
+// equality.
 #pragma once
 
 #include <array>
@@ -11,8 +12,8 @@ namespace modhost::host {
 
 using Digest = std::array<unsigned char, 32>;
 
-// HMAC-SHA256 with one key, prepared once: each sign() copies the keyed state instead of hashing the key
-// again. Threads: sign() may be called from any thread at once.
+// HMAC-SHA256 with one key, prepared once: each sign() copies the keyed state instead of hashing
+// the key again. Threads: sign() may be called from any thread at once.
 class HmacKey {
  public:
   // The key is the bytes of `secret` exactly as given; no prefix is stripped, nothing is decoded.

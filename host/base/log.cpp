@@ -12,18 +12,22 @@ LogFormat format_ = LogFormat::kText;
 
 spdlog::level::level_enum levelOf(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarn: return spdlog::level::warn;
-    case LogLevel::kError: break;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      break;
   }
   return spdlog::level::err;
 }
 
 spdlog::logger& logger() {
   static const std::shared_ptr<spdlog::logger> instance = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "modhost", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("modhost",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v", spdlog::pattern_time_type::utc);
     return made;
   }();
@@ -115,8 +119,8 @@ bool logEnabled(LogLevel level) { return logger().should_log(levelOf(level)); }
 void log(LogLevel level, std::string_view area, std::string_view text,
          std::initializer_list<LogField> fields) {
   if (!logEnabled(level)) return;
-  const std::string line = format_ == LogFormat::kJson ? jsonLine(area, text, fields)
-                                                       : textLine(area, text, fields);
+  const std::string line =
+      format_ == LogFormat::kJson ? jsonLine(area, text, fields) : textLine(area, text, fields);
   logger().log(levelOf(level), spdlog::string_view_t(line));
 }
 

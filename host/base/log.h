@@ -1,5 +1,5 @@
-// The log: one line per happening, `key=value` fields, to stderr. Secrets and message text never reach it;
-// what is logged of an event is its ids.
+// The log: one line per happening, `key=value` fields, to stderr. Secrets and message text never
+// reach it; what is logged of an event is its ids.
 #pragma once
 
 #include <concepts>
@@ -33,8 +33,8 @@ struct LogField {
 void logInit(const LogSettings& settings);
 bool logEnabled(LogLevel level);
 
-// `area` is the folder that speaks ("inbox"). Control bytes in values are escaped, so a value can not forge
-// a line. Threads: any.
+// `area` is the folder that speaks ("inbox"). Control bytes in values are escaped, so a value can
+// not forge a line. Threads: any.
 void log(LogLevel level, std::string_view area, std::string_view text,
          std::initializer_list<LogField> fields = {});
 

@@ -1,4 +1,5 @@
-// Metrics: what an operator scrapes. A light face over prometheus-cpp, so that no other header sees it.
+// Metrics: what an operator scrapes. A light face over prometheus-cpp, so that no other header sees
+// it.
 #pragma once
 
 #include <map>
@@ -40,8 +41,8 @@ class Histogram {
 };
 
 // Names carry their unit and end as Prometheus wants it: `modhost_events_accepted_total`,
-// `modhost_ack_seconds`. Asking twice for the same name and labels gives the same handle. The same name
-// always has the same help. Threads: any.
+// `modhost_ack_seconds`. Asking twice for the same name and labels gives the same handle. The same
+// name always has the same help. Threads: any.
 class Metrics {
  public:
   Metrics();

@@ -1,5 +1,6 @@
-// Mutex, MutexLock and CondVar: std::mutex with clang's thread-safety annotations, which libstdc++'s own has
-// not. Data members say GUARDED_BY(mutex_), and clang proves it (-Wthread-safety).
+// Mutex, MutexLock and CondVar: std::mutex with clang's thread-safety annotations, which
+// libstdc++'s own has not. Data members say GUARDED_BY(mutex_), and clang proves it
+// (-Wthread-safety).
 #pragma once
 
 #include <chrono>
@@ -43,8 +44,8 @@ class SCOPED_CAPABILITY MutexLock {
   Mutex& mutex_;
 };
 
-// Waits with the Mutex itself, so that the caller's `while (!condition) changed_.wait(mutex_);` stays under
-// the eyes of the analysis. Spurious wake-ups happen; always wait in a loop.
+// Waits with the Mutex itself, so that the caller's `while (!condition) changed_.wait(mutex_);`
+// stays under the eyes of the analysis. Spurious wake-ups happen; always wait in a loop.
 class CondVar {
  public:
   void wait(Mutex& mutex) REQUIRES(mutex) {

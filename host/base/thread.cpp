@@ -22,7 +22,8 @@ void* enter(void* raw) {
   return nullptr;
 }
 
-// The new thread inherits the mask, so it is set around pthread_create: no signal can slip in between.
+// The new thread inherits the mask, so it is set around pthread_create: no signal can slip in
+// between.
 class AllSignalsBlocked {
  public:
   AllSignalsBlocked() {

@@ -1,4 +1,5 @@
-// Thread: a member with a name, a bounded stack and a join. There are no detached threads in this project.
+// Thread: a member with a name, a bounded stack and a join. There are no detached threads in this
+// project.
 #pragma once
 
 #include <pthread.h>
@@ -16,9 +17,11 @@ inline constexpr std::size_t kThreadStackDefault = 256 * 1024;
 class Thread {
  public:
   Thread() = default;
-  // Starts `body`. `name` is what top and gdb show (Linux keeps 15 bytes of it). All signals are blocked in
-  // it: main() waits for them. Throws std::system_error when the system has no thread left.
-  Thread(const std::string& name, std::function<void()> body, std::size_t stack = kThreadStackDefault);
+  // Starts `body`. `name` is what top and gdb show (Linux keeps 15 bytes of it). All signals are
+  // blocked in it: main() waits for them. Throws std::system_error when the system has no thread
+  // left.
+  Thread(const std::string& name, std::function<void()> body,
+         std::size_t stack = kThreadStackDefault);
   // Joins; telling `body` to end is the owner's task.
   ~Thread() { join(); }
   Thread(Thread&& other) noexcept;

@@ -23,7 +23,8 @@ std::string durationText(Milliseconds duration) {
     long long ms;
     const char* name;
   };
-  static constexpr Unit kUnits[] = {{86'400'000, "d"}, {3'600'000, "h"}, {60'000, "m"}, {1000, "s"}};
+  static constexpr Unit kUnits[] = {
+      {86'400'000, "d"}, {3'600'000, "h"}, {60'000, "m"}, {1000, "s"}};
   const long long ms = duration.count();
   for (const Unit& unit : kUnits) {
     if (ms != 0 && ms % unit.ms == 0) return std::to_string(ms / unit.ms) + unit.name;

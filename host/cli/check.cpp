@@ -1,5 +1,5 @@
-// `modhost check`: all of start but serving. Every module is loaded and started for a moment, in a worker
-// process where it allows that, so that one that would refuse at start refuses here.
+// `modhost check`: all of start but serving. Every module is loaded and started for a moment, in a
+// worker process where it allows that, so that one that would refuse at start refuses here.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
@@ -27,7 +27,8 @@ int check(const CheckOptions& options) {
   if (options.json_schema) return print(settingsJsonSchema());
   const Settings settings = loadSettings(options.config);
   checkModules(settings);
-  for (const std::string& warning : settings.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  for (const std::string& warning : settings.warnings)
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
   return print(effectiveYaml(settings));
 }
 
@@ -36,11 +37,14 @@ int check(const CheckOptions& options) {
 void addCheckCommand(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand(
       "check",
-      "Does all of `run` but serving: reads the configuration, loads and starts each module for a moment,\n"
-      "holds its settings against its schema, and prints the effective configuration with secrets masked.\n"
+      "Does all of `run` but serving: reads the configuration, loads and starts each module for a "
+      "moment,\n"
+      "holds its settings against its schema, and prints the effective configuration with secrets "
+      "masked.\n"
       "Exit 0: `run` would start. Exit 2: one line says where, what was found, what is accepted.");
   auto options = std::make_shared<CheckOptions>();
-  command->add_option("-c,--config", options->config, "The configuration file")->capture_default_str();
+  command->add_option("-c,--config", options->config, "The configuration file")
+      ->capture_default_str();
   command->add_flag("--reference", options->reference, "Print docs/configuration.md instead");
   command->add_flag("--json-schema", options->json_schema,
                     "Print the JSON Schema of the configuration file instead, for editors");

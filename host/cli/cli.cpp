@@ -23,7 +23,8 @@ constexpr char kAbout[] =
 
 constexpr char kFooter[] =
     "Exit codes: 0 done, 1 it ran and failed, 2 it could not start (configuration, arguments).\n"
-    "Settings are described in docs/configuration.md; `modhost check` explains what is wrong with yours.";
+    "Settings are described in docs/configuration.md; `modhost check` explains what is wrong with "
+    "yours.";
 
 int runChosen(const Command& chosen) {
   try {

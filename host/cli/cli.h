@@ -1,5 +1,5 @@
-// The command line. One file per subcommand; each adds itself to the parser and, when it was chosen, leaves
-// the function to run.
+// The command line. One file per subcommand; each adds itself to the parser and, when it was
+// chosen, leaves the function to run.
 #pragma once
 
 #include <functional>
@@ -20,8 +20,8 @@ void addModulesCommand(CLI::App& app, Command& chosen);
 void addVersionCommand(CLI::App& app, Command& chosen);
 void addWorkerCommand(CLI::App& app, Command& chosen);
 
-// Exit codes of every subcommand: 0 done, 1 it ran and failed, 2 it could not start (bad configuration, bad
-// arguments). StartupError is caught here and nowhere else.
+// Exit codes of every subcommand: 0 done, 1 it ran and failed, 2 it could not start (bad
+// configuration, bad arguments). StartupError is caught here and nowhere else.
 int runCommandLine(int argc, char** argv);
 
 }  // namespace modhost::host

@@ -1,4 +1,5 @@
-// `modhost modules`: what lies in modules_dir and what the configuration names, and whether each would load.
+// `modhost modules`: what lies in modules_dir and what the configuration names, and whether each
+// would load.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
@@ -39,13 +40,15 @@ std::string configuredAs(const Settings& settings, const std::string& file) {
   return "not configured";
 }
 
-void printModule(const ModuleDescription& module, const std::string& file, const std::string& configured) {
+void printModule(const ModuleDescription& module, const std::string& file,
+                 const std::string& configured) {
   std::printf("%s %s (%s)\n", module.id.c_str(), module.version.c_str(), configured.c_str());
   if (!module.description.empty()) std::printf("  %s\n", module.description.c_str());
   std::printf("  file         %s\n", file.c_str());
   std::printf("  events       %s\n", joined(module.event_types).c_str());
   std::printf("  concurrency  up to %d\n", module.concurrency_max);
-  std::printf("  module ABI   %d, host minor %d or newer\n", module.abi_major, module.abi_min_minor);
+  std::printf("  module ABI   %d, host minor %d or newer\n", module.abi_major,
+              module.abi_min_minor);
 }
 
 int listModules(const std::string& config) {
@@ -67,10 +70,11 @@ int listModules(const std::string& config) {
 }  // namespace
 
 void addModulesCommand(CLI::App& app, Command& chosen) {
-  CLI::App* command = app.add_subcommand(
-      "modules",
-      "Lists the modules in modules_dir and in the configuration, and says why one would not load.\n"
-      "Each is looked at in a process of its own. Exit 1 when one is unusable.");
+  CLI::App* command =
+      app.add_subcommand("modules",
+                         "Lists the modules in modules_dir and in the configuration, and says why "
+                         "one would not load.\n"
+                         "Each is looked at in a process of its own. Exit 1 when one is unusable.");
   auto config = std::make_shared<std::string>("modules.yaml");
   command->add_option("-c,--config", *config, "The configuration file")->capture_default_str();
   command->callback([config, &chosen] { chosen = [config] { return listModules(*config); }; });

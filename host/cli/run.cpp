@@ -8,10 +8,11 @@
 namespace modhost::host {
 
 void addRunCommand(CLI::App& app, Command& chosen) {
-  CLI::App* command = app.add_subcommand(
-      "run",
-      "Serves webhooks until SIGTERM or Ctrl-C. Running answers are finished first (dispatch.drain);\n"
-      "what was acknowledged and not finished is taken up at the next start.");
+  CLI::App* command =
+      app.add_subcommand("run",
+                         "Serves webhooks until SIGTERM or Ctrl-C. Running answers are finished "
+                         "first (dispatch.drain);\n"
+                         "what was acknowledged and not finished is taken up at the next start.");
   auto config = std::make_shared<std::string>("modules.yaml");
   command->add_option("-c,--config", *config, "The configuration file")->capture_default_str();
   command->callback([config, &chosen] { chosen = [config] { return runHost(*config); }; });

@@ -6,11 +6,12 @@
 
 namespace modhost::host {
 
-// Not for people, hence in no help: the host starts itself as `modhost worker`, with the channels on
-// descriptors it left open.
+// Not for people, hence in no help: the host starts itself as `modhost worker`, with the channels
+// on descriptors it left open.
 void addWorkerCommand(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand("worker", "")->group("");
-  command->callback([&chosen] { chosen = [] { return workerMain(kWorkerChannelFd, kWorkerFaultFd); }; });
+  command->callback(
+      [&chosen] { chosen = [] { return workerMain(kWorkerChannelFd, kWorkerFaultFd); }; });
 }
 
 }  // namespace modhost::host

@@ -10,7 +10,8 @@ using R = Settings::RouteKeys;
 using enum KeyType;
 
 // clang-format off
-// path, type, default, min, max, unit or choices, sentence, member. The defaults suit 2 cores and 1 GiB.
+// path, type, default, min, max, unit or choices, sentence, member. The defaults suit 2 cores and 1
+// GiB.
 const std::vector<Key<S>> kSettingsKeys = {
     {{"listen", kAddress, "0.0.0.0:8080", "", "", "",
       "Where webhooks are taken; port 0 is any free one, printed at start."},

@@ -8,6 +8,9 @@
 namespace modhost::host {
 namespace {
 
+// An attempt ends inside handle(), a moment before its thread is out of the module's code.
+constexpr Milliseconds kLastGrace{1'000};
+
 // Cores that could not be stopped, for as long as the process lives; never destroyed, since their
 // threads may still run while the process exits.
 void keepForEver(std::shared_ptr<ModuleCore> core) {
@@ -31,7 +34,7 @@ Result<std::unique_ptr<InProcessRunner>> InProcessRunner::create(
 
 InProcessRunner::InProcessRunner(std::shared_ptr<ModuleCore> core) : core_(std::move(core)) {}
 
-InProcessRunner::~InProcessRunner() { stop(Milliseconds(0)); }
+InProcessRunner::~InProcessRunner() { stop(kLastGrace); }
 
 const ModuleDescription& InProcessRunner::description() const { return core_->description(); }
 int InProcessRunner::concurrency() const { return core_->concurrency(); }

@@ -41,7 +41,7 @@ class InProcessRunner final : public ModuleRunner {
                                                          std::shared_ptr<ModuleSink> sink,
                                                          Clock& clock);
 
-  // stop(0), if stop() was not called.
+  // stop() with a grace of a second, if it was not called.
   ~InProcessRunner() override;
 
   const ModuleDescription& description() const override;

@@ -131,7 +131,8 @@ void ModuleCore::abandon(AttemptToken token) {
   try {
     growFor(waiting_.size());
   } catch (const std::system_error& error) {
-    logWarn("modules", "no thread to replace a stuck one", {{"error", error.what()}});
+    sink_->log(LogLevel::kWarn, {},
+               std::string("no thread to replace a stuck one: ") + error.what(), {});
   }
   changed_.notifyAll();
 }
@@ -327,8 +328,10 @@ void ModuleCore::giveUpRunning() {
     left.swap(running_);
     stuck_ = stuck = std::max(handling_, static_cast<int>(left.size()));
   }
-  logWarn("modules", "the module did not end; its code and threads stay until this process ends",
-          {{"module", description().id}, {"stuck", stuck}});
+  sink_->log(LogLevel::kWarn, {},
+             "the module did not end: its code and " + std::to_string(stuck) +
+                 " attempts or threads stay until this process ends",
+             {});
   for (const auto& entry : left) {
     if (entry.second->ended)
       entry.second->ended(interrupted("still running when the module stopped"));
@@ -345,8 +348,8 @@ void ModuleCore::close() {
   library_->table().stop(instance_);
   library_->table().destroy(instance_);
   const bool unloaded = library_->unload();
-  logInfo("modules", "module stopped",
-          {{"module", description().id}, {"code", unloaded ? "unloaded" : "still mapped"}});
+  sink_->log(LogLevel::kInfo, {},
+             unloaded ? "stopped; its code is unloaded" : "stopped; its code is still mapped", {});
 }
 
 }  // namespace modhost::host

@@ -238,24 +238,33 @@ void WorkerPool::drainAndBury(Member& member) {
                       "its worker ended before it was ready: " +
                           (member.ended_by_host.empty() ? how : member.ended_by_host)});
   }
+  const std::optional<AttemptToken> guilty = guiltyOf(member, fault);
   member.process.reset();
   member.abandoned.clear();
   countStuck();
-  interruptAll(member, how, fault);
+  interruptAll(member, how, guilty);
+}
+
+// The attempt whose thread got the fatal signal. The note comes from the worker, so a token that is
+// not its own names nobody.
+std::optional<AttemptToken> WorkerPool::guiltyOf(const Member& member,
+                                                 const std::optional<FaultNote>& fault) {
+  if (!fault) return std::nullopt;
+  const bool its_own =
+      member.running.count(fault->token) != 0 || member.abandoned.count(fault->token) != 0;
+  return its_own ? std::optional(fault->token) : std::nullopt;
 }
 
 void WorkerPool::interruptAll(Member& member, const std::string& how,
-                              std::optional<FaultNote> fault) {
+                              std::optional<AttemptToken> guilty) {
   std::map<AttemptToken, Running> running;
   running.swap(member.running);
   for (auto& entry : running) {
     AttemptEnd end;
     end.kind = AttemptEnd::Kind::kInterrupted;
-    end.text = "its worker was " + how;
-    if (how.starts_with("exited")) end.text = "its worker " + how;
+    end.text = how.starts_with("exited") ? "its worker " + how : "its worker was " + how;
     if (!member.ended_by_host.empty()) end.text += ", because " + member.ended_by_host;
-    const bool attributed = fault && fault->token != 0;
-    end.suspect = !member.blameless && (!attributed || fault->token == entry.first);
+    end.suspect = !member.blameless && (!guilty || *guilty == entry.first);
     entry.second.ended(std::move(end));
   }
 }

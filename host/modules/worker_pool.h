@@ -76,7 +76,9 @@ class WorkerPool {
   void backOff(const Member& dead);
   void readFrames(Member& member);
   void drainAndBury(Member& member);
-  void interruptAll(Member& member, const std::string& how, std::optional<FaultNote> fault);
+  static std::optional<AttemptToken> guiltyOf(const Member& member,
+                                              const std::optional<FaultNote>& fault);
+  void interruptAll(Member& member, const std::string& how, std::optional<AttemptToken> guilty);
   void endByHost(Member& member, const std::string& why);
   void retire(Member& member);
   void checkRetired(Member& member);

@@ -16,8 +16,8 @@ class FakeClock final : public Clock {
     return steady_;
   }
 
-  // Real waiting, in short slices of real time: the condition is what the caller re-checks, and advance()
-  // makes the fake deadline pass. A test is never slower than one slice because of this.
+  // Real waiting, in short slices of real time: the condition is what the caller re-checks, and
+  // advance() makes the fake deadline pass. A test is never slower than one slice because of this.
   void waitUntil(CondVar& changed, Mutex& mutex, SteadyTime) REQUIRES(mutex) override {
     changed.waitUntil(mutex, std::chrono::steady_clock::now() + std::chrono::milliseconds(2));
   }

@@ -71,7 +71,8 @@ constexpr char kHead[] =
     "listen: 127.0.0.1:0\n"
     "admin: 127.0.0.1:0\n"
     "webhook: {secrets: [\"${UNIQUE_ENDPOINT_SECRET}\"]}\n"
-    "platform: {api_base: \"${UNIQUE_API_BASE}\", api_key: \"${UNIQUE_API_KEY}\", app_id: \"${UNIQUE_APP_ID}\","
+    "platform: {api_base: \"${UNIQUE_API_BASE}\", api_key: \"${UNIQUE_API_KEY}\", app_id: "
+    "\"${UNIQUE_APP_ID}\","
     " backoff: 10ms, backoff_max: 50ms}\n"
     "inbox: {sqlite: {path: inbox.db}}\n"
     "run_dir: run\n"
@@ -79,7 +80,8 @@ constexpr char kHead[] =
 
 }  // namespace
 
-pid_t startProcess(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& variables,
+pid_t startProcess(const std::vector<std::string>& arguments,
+                   const std::map<std::string, std::string>& variables,
                    const std::string& stdout_file, const std::string& stderr_file) {
   std::vector<std::string> argument_texts = arguments;
   std::vector<std::string> variable_texts = {"PATH=/usr/bin:/bin"};
@@ -90,8 +92,9 @@ pid_t startProcess(const std::vector<std::string>& arguments, const std::map<std
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, stdout_file.c_str(), kAppend, 0600);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, stderr_file.c_str(), kAppend, 0600);
   pid_t pid = 0;
-  const int error = posix_spawn(&pid, arguments.front().c_str(), &actions, nullptr,
-                                pointersTo(argument_texts).data(), pointersTo(variable_texts).data());
+  const int error =
+      posix_spawn(&pid, arguments.front().c_str(), &actions, nullptr,
+                  pointersTo(argument_texts).data(), pointersTo(variable_texts).data());
   posix_spawn_file_actions_destroy(&actions);
   REQUIRE_MESSAGE(error == 0, "cannot start ", arguments.front());
   return pid;
@@ -130,8 +133,8 @@ void HostProcess::configure(const std::string& modules_and_routes) {
 
 void HostProcess::start() {
   const std::string before = log();
-  pid_ = startProcess({MODHOST_TEST_PROGRAM, "run", "-c", file("modules.yaml")}, variables_, file("stdout"),
-                      file("stderr"));
+  pid_ = startProcess({MODHOST_TEST_PROGRAM, "run", "-c", file("modules.yaml")}, variables_,
+                      file("stdout"), file("stderr"));
   const bool ready = eventually([&] {
     const std::string since = log().substr(before.size());
     port_ = portAfter(since, "webhook=http://127.0.0.1:");
@@ -141,7 +144,8 @@ void HostProcess::start() {
     if (gone) pid_ = 0;
     return port_ != 0 || gone;
   });
-  REQUIRE_MESSAGE((ready && pid_ != 0), "modhost did not get ready:\n", log().substr(before.size()));
+  REQUIRE_MESSAGE((ready && pid_ != 0), "modhost did not get ready:\n",
+                  log().substr(before.size()));
 }
 
 ProcessEnd HostProcess::run(const std::vector<std::string>& arguments) {
@@ -168,8 +172,8 @@ HttpAnswer postWebhook(int port, const std::string& body, const std::string& sec
   const Curl curl = curlFor(port, "/webhook");
   const std::string signature = "X-Unique-Signature: " + hex(HmacKey(secret).sign(body));
   const std::string created = "X-Unique-Created-At: " + std::to_string(std::time(nullptr));
-  std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(curl_slist_append(nullptr, signature.c_str()),
-                                                             curl_slist_free_all);
+  std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(
+      curl_slist_append(nullptr, signature.c_str()), curl_slist_free_all);
   curl_slist_append(headers.get(), created.c_str());
   curl_slist_append(headers.get(), "Content-Type: application/json");
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());

@@ -1,5 +1,5 @@
-// HostProcess: the real modhost binary, with a folder, a configuration and an environment of its own. What it
-// prints goes to files in that folder; ports are 0 and read back from its ready line.
+// HostProcess: the real modhost binary, with a folder, a configuration and an environment of its
+// own. What it prints goes to files in that folder; ports are 0 and read back from its ready line.
 #pragma once
 
 #include <sys/types.h>
@@ -20,8 +20,10 @@ struct ProcessEnd {
   int signal = 0;
 };
 
-// Starts a program with stdout and stderr in files and an environment that holds `variables` only (and PATH).
-pid_t startProcess(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& variables,
+// Starts a program with stdout and stderr in files and an environment that holds `variables` only
+// (and PATH).
+pid_t startProcess(const std::vector<std::string>& arguments,
+                   const std::map<std::string, std::string>& variables,
                    const std::string& stdout_file, const std::string& stderr_file);
 ProcessEnd waitForEnd(pid_t pid);
 
@@ -30,24 +32,27 @@ void writeFile(const std::string& file, const std::string& text);
 
 class HostProcess {
  public:
-  // `platform_base` is where UNIQUE_API_BASE points. The folder, and so the inbox, outlives restarts.
+  // `platform_base` is where UNIQUE_API_BASE points. The folder, and so the inbox, outlives
+  // restarts.
   explicit HostProcess(const std::string& platform_base);
   // Kills what still runs.
   ~HostProcess();
   HostProcess(const HostProcess&) = delete;
   HostProcess& operator=(const HostProcess&) = delete;
 
-  // The YAML after the head this class writes (listen, admin, webhook, platform, inbox): modules and routes.
+  // The YAML after the head this class writes (listen, admin, webhook, platform, inbox): modules
+  // and routes.
   void configure(const std::string& modules_and_routes);
   void setVariable(const std::string& name, const std::string& value) { variables_[name] = value; }
 
-  // Starts `modhost run` and returns when it is ready; fails the test with its log when it ends before.
+  // Starts `modhost run` and returns when it is ready; fails the test with its log when it ends
+  // before.
   void start();
   // Runs another subcommand to its end, e.g. {"check"}; `-c` is added.
   ProcessEnd run(const std::vector<std::string>& arguments);
 
-  void kill();                 // SIGKILL, and waits
-  ProcessEnd terminate();      // SIGTERM, and waits
+  void kill();             // SIGKILL, and waits
+  ProcessEnd terminate();  // SIGTERM, and waits
   bool running() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
 

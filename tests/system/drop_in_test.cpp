@@ -1,5 +1,5 @@
-// A module that was built out of tree, against the installed package alone, is dropped into modules_dir,
-// named in modules.yaml, and answers. Nothing in host/ knows of it.
+// A module that was built out of tree, against the installed package alone, is dropped into
+// modules_dir, named in modules.yaml, and answers. Nothing in host/ knows of it.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -10,12 +10,15 @@ namespace modhost::host {
 namespace {
 
 // A host whose modules_dir holds one file of the package test, and whose routes lead to it.
-void dropIn(HostProcess& host, const std::string& id, const std::string& event, const std::string& more = "") {
+void dropIn(HostProcess& host, const std::string& id, const std::string& event,
+            const std::string& more = "") {
   const std::string modules_dir = host.file("modules");
   std::filesystem::create_directory(modules_dir);
-  std::filesystem::copy_file(MODHOST_TEST_PACKAGE_MODULES "/" + id + ".so", modules_dir + "/" + id + ".so");
+  std::filesystem::copy_file(MODHOST_TEST_PACKAGE_MODULES "/" + id + ".so",
+                             modules_dir + "/" + id + ".so");
   host.setVariable("MODULES_DIR", modules_dir);
-  host.configure("modules:\n  - {id: " + id + more + "}\nroutes:\n  - {event: " + event + ", to: " + id + "}\n");
+  host.configure("modules:\n  - {id: " + id + more + "}\nroutes:\n  - {event: " + event +
+                 ", to: " + id + "}\n");
 }
 
 }  // namespace
@@ -25,12 +28,14 @@ TEST_SUITE_BEGIN("system");
 TEST_CASE("drop in: a C++ module built against the package answers") {
   RecordingPlatform platform;
   HostProcess host(platform.apiBase());
-  dropIn(host, "my-module", "unique.chat.external-module.chosen", ", answers: true, config: {greeting: Moin.}");
+  dropIn(host, "my-module", "unique.chat.external-module.chosen",
+         ", answers: true, config: {greeting: Moin.}");
   host.start();
 
   REQUIRE(postWebhook(host.port(), chosenEventBody("evt_1")).status == 200);
 
-  CHECK(platform.waitFor([&] { return answered(platform, "evt_1", "Moin. I know 3 documents about that."); }));
+  CHECK(platform.waitFor(
+      [&] { return answered(platform, "evt_1", "Moin. I know 3 documents about that."); }));
   CHECK(platform.rows().at(0).statuses.back() == "COMPLETED");
   CHECK(host.terminate().exit_status == 0);
 }

@@ -1,6 +1,6 @@
-// What was acknowledged is never lost: 2,000 events while the host is killed five times. Every acknowledged
-// event is answered, no step has two rows, none stays RUNNING, and the inbox's books balance, apart from the
-// creates whose reply the kill itself cut, which the host counted.
+// What was acknowledged is never lost: 2,000 events while the host is killed five times. Every
+// acknowledged event is answered, no step has two rows, none stays RUNNING, and the inbox's books
+// balance, apart from the creates whose reply the kill itself cut, which the host counted.
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
@@ -20,7 +20,8 @@ constexpr int kSenders = 8;
 
 std::string eventId(int number) { return "evt_k" + std::to_string(number); }
 
-// Sends events as the platform does: again until it got its 200. The host may be away at any moment.
+// Sends events as the platform does: again until it got its 200. The host may be away at any
+// moment.
 class Senders {
  public:
   explicit Senders(const HostProcess& host) : port_(host.port()) {
@@ -38,8 +39,9 @@ class Senders {
  private:
   void run() {
     for (int number = next_++; number < kEvents; number = next_++) {
-      const std::string body = number % 4 == 3 ? userMessageEventBody(eventId(number))
-                                               : chosenEventBody(eventId(number), "Q", "chat_" + eventId(number));
+      const std::string body =
+          number % 4 == 3 ? userMessageEventBody(eventId(number))
+                          : chosenEventBody(eventId(number), "Q", "chat_" + eventId(number));
       eventually([&] { return postWebhook(port_, body).status == 200; });
       ++acknowledged_;
     }
@@ -53,7 +55,8 @@ std::int64_t ask(const std::string& file, const char* sql) {
   sqlite3* database = nullptr;
   REQUIRE(sqlite3_open_v2(file.c_str(), &database, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK);
   sqlite3_stmt* statement = nullptr;
-  REQUIRE_MESSAGE(sqlite3_prepare_v2(database, sql, -1, &statement, nullptr) == SQLITE_OK, sqlite3_errmsg(database));
+  REQUIRE_MESSAGE(sqlite3_prepare_v2(database, sql, -1, &statement, nullptr) == SQLITE_OK,
+                  sqlite3_errmsg(database));
   REQUIRE(sqlite3_step(statement) == SQLITE_ROW);
   const std::int64_t value = sqlite3_column_int64(statement, 0);
   sqlite3_finalize(statement);
@@ -117,7 +120,8 @@ TEST_CASE("kill: every acknowledged event is answered though the host was killed
     if (!steps.insert({row.message_id, row.order}).second) ++extra;
     if (row.statuses.back() == "RUNNING") ++still_running;
   }
-  MESSAGE("ambiguous creates: ", ambiguous, ", extra rows: ", extra, ", left RUNNING: ", still_running);
+  MESSAGE("ambiguous creates: ", ambiguous, ", extra rows: ", extra,
+          ", left RUNNING: ", still_running);
   CHECK(extra <= ambiguous);
   CHECK(still_running <= ambiguous);
   const std::string recorded = fileText(host.file("messages.jsonl"));

@@ -1,5 +1,5 @@
-// The main job when the platform misbehaves: whatever fails, open steps end FAILED, the apology stands, and
-// the log says why without key or message text.
+// The main job when the platform misbehaves: whatever fails, open steps end FAILED, the apology
+// stands, and the log says why without key or message text.
 #include <doctest/doctest.h>
 
 #include "tests/system/main_job.h"
@@ -72,11 +72,13 @@ TEST_CASE("main job: a refusal of any of the seven calls ends in failed steps an
 TEST_CASE("main job: garbage from upstream ends in failed steps and an apology") {
   const CallMatch search = {.method = "POST", .path_prefix = "/search"};
   const CallMatch completion = {.method = "POST", .path_prefix = "/openai"};
-  checkFailure("worker", search, {.status = 200, .body = "<html>busy</html>", .content_type = "text/html"});
+  checkFailure("worker", search,
+               {.status = 200, .body = "<html>busy</html>", .content_type = "text/html"});
   checkFailure("worker", search, {.status = 200, .body = R"([{"text":null}])"});
   checkFailure("worker", search, {.status = 200, .body = std::string(100'000, '[')});
   checkFailure("worker", completion, {.status = 200, .body = R"({"choices":[]})"});
-  checkFailure("worker", completion, {.status = 200, .body = R"({"choices":[{"message":{"content":null}}]})"});
+  checkFailure("worker", completion,
+               {.status = 200, .body = R"({"choices":[{"message":{"content":null}}]})"});
   checkFailure("in_process", completion, {.status = 502, .body = "<html>Bad Gateway</html>"});
   checkFailure("in_process", search, {.cut = CallScript::Cut::kMidReply});
 }

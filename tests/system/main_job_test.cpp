@@ -1,5 +1,5 @@
-// The main job, request by request: one chosen event becomes the seven calls of the model conversation, in
-// order, with exactly their methods, paths, headers and JSON members.
+// The main job, request by request: one chosen event becomes the seven calls of the model
+// conversation, in order, with exactly their methods, paths, headers and JSON members.
 #include "tests/system/main_job.h"
 
 #include <doctest/doctest.h>
@@ -20,7 +20,8 @@ void checkHeaders(const RecordedCall& call) {
   CHECK(call.headers.at("user-agent").rfind("modhost/", 0) == 0);
 }
 
-void checkCall(const RecordedCall& call, const std::string& method, const std::string& path, const json& body) {
+void checkCall(const RecordedCall& call, const std::string& method, const std::string& path,
+               const json& body) {
   CHECK(call.method == method);
   CHECK(call.path == path);
   CHECK(call.json == body);
@@ -44,10 +45,13 @@ struct Conversation {
 };
 
 constexpr char kPromptHead[] =
-    "You are a helpful assistant. Use the following context from the company knowledge base to answer the "
+    "You are a helpful assistant. Use the following context from the company knowledge base to "
+    "answer the "
     "user's question.\n\nContext:\n";
 
-json document(const json& text) { return {{"id", "cont_1"}, {"chunkId", "chunk_1"}, {"text", text}}; }
+json document(const json& text) {
+  return {{"id", "cont_1"}, {"chunkId", "chunk_1"}, {"text", text}};
+}
 
 void checkSevenCalls(const std::string& isolation) {
   Conversation conversation(isolation);
@@ -61,29 +65,42 @@ void checkSevenCalls(const std::string& isolation) {
   const std::string first = conversation.platform.rows().at(0).id;
   const std::string second = conversation.platform.rows().at(1).id;
   checkCall(calls[0], "POST", "/message-log",
-            {{"messageId", "msg_a_evt_1"}, {"text", "Searching knowledge base..."}, {"status", "RUNNING"}, {"order", 1}});
+            {{"messageId", "msg_a_evt_1"},
+             {"text", "Searching knowledge base..."},
+             {"status", "RUNNING"},
+             {"order", 1}});
   checkCall(calls[1], "POST", "/search/search",
             {{"searchString", "Which fees apply?"}, {"searchType", "COMBINED"}, {"limit", 3}});
   checkCall(calls[2], "PATCH", "/message-log/" + first,
             {{"text", "Found 3 relevant documents"}, {"status", "COMPLETED"}});
   checkCall(calls[3], "POST", "/message-log",
-            {{"messageId", "msg_a_evt_1"}, {"text", "Generating response..."}, {"status", "RUNNING"}, {"order", 2}});
-  const json system = {{"role", "system"}, {"content", std::string(kPromptHead) + "one\n---\ntwo\n---\nthree"}};
+            {{"messageId", "msg_a_evt_1"},
+             {"text", "Generating response..."},
+             {"status", "RUNNING"},
+             {"order", 2}});
+  const json system = {{"role", "system"},
+                       {"content", std::string(kPromptHead) + "one\n---\ntwo\n---\nthree"}};
   const json user = {{"role", "user"}, {"content", "Which fees apply?"}};
-  checkCall(calls[4], "POST", "/openai/chat/completions",
-            {{"model", "AZURE_GPT_4o_2024_0513"}, {"messages", {system, user}}, {"temperature", 0.3}});
+  checkCall(
+      calls[4], "POST", "/openai/chat/completions",
+      {{"model", "AZURE_GPT_4o_2024_0513"}, {"messages", {system, user}}, {"temperature", 0.3}});
   checkCall(calls[5], "PATCH", "/message-log/" + second,
             {{"text", "Response generated"}, {"status", "COMPLETED"}});
-  checkCall(calls[6], "PATCH", "/messages/msg_a_evt_1", {{"chatId", "chat_aa11"}, {"text", "The fee is 5."}});
+  checkCall(calls[6], "PATCH", "/messages/msg_a_evt_1",
+            {{"chatId", "chat_aa11"}, {"text", "The fee is 5."}});
 }
 
 }  // namespace
 
 TEST_SUITE_BEGIN("system");
 
-TEST_CASE("main job: one question makes the seven calls in order from a worker") { checkSevenCalls("worker"); }
+TEST_CASE("main job: one question makes the seven calls in order from a worker") {
+  checkSevenCalls("worker");
+}
 
-TEST_CASE("main job: one question makes the seven calls in order in process") { checkSevenCalls("in_process"); }
+TEST_CASE("main job: one question makes the seven calls in order in process") {
+  checkSevenCalls("in_process");
+}
 
 TEST_CASE("main job: texts are cut at 500 code points and never inside one") {
   Conversation conversation("worker");
@@ -95,7 +112,8 @@ TEST_CASE("main job: texts are cut at 500 code points and never inside one") {
 
   conversation.ask("evt_2", "Z\xc3\xbcrich?");
 
-  CHECK(conversation.systemPrompt() == kPromptHead + emoji_600.substr(0, 2000) + "\n---\n" + umlauts_500);
+  CHECK(conversation.systemPrompt() ==
+        kPromptHead + emoji_600.substr(0, 2000) + "\n---\n" + umlauts_500);
   CHECK(conversation.platform.calls().at(1).json["searchString"] == "Z\xc3\xbcrich?");
 }
 
@@ -115,7 +133,8 @@ TEST_CASE("main job: a result without text contributes its JSON") {
 
   conversation.ask("evt_4", "Anything?");
 
-  CHECK(conversation.systemPrompt() == std::string(kPromptHead) + R"({"id":"cont_9"})" + "\n---\ntwo");
+  CHECK(conversation.systemPrompt() ==
+        std::string(kPromptHead) + R"({"id":"cont_9"})" + "\n---\ntwo");
 }
 
 TEST_CASE("main job: the user's message is recorded and its text stays out of the host's log") {
@@ -124,7 +143,8 @@ TEST_CASE("main job: the user's message is recorded and its text stays out of th
     Conversation conversation(isolation);
     conversation.host.start();
 
-    REQUIRE(postWebhook(conversation.host.port(), userMessageEventBody("evt_5", "my secret words")).status == 200);
+    REQUIRE(postWebhook(conversation.host.port(), userMessageEventBody("evt_5", "my secret words"))
+                .status == 200);
 
     const std::string records = conversation.host.file("messages.jsonl");
     REQUIRE(eventually([&] { return fileText(records).find('\n') != std::string::npos; }));
@@ -142,7 +162,8 @@ TEST_CASE("main job: an event delivered twice is answered once") {
   Conversation conversation("worker");
   conversation.ask("evt_6", "Once?");
 
-  CHECK(postWebhook(conversation.host.port(), chosenEventBody("evt_6", "Once?")).body == R"({"success":true})");
+  CHECK(postWebhook(conversation.host.port(), chosenEventBody("evt_6", "Once?")).body ==
+        R"({"success":true})");
   CHECK(conversation.host.terminate().exit_status == 0);
 
   CHECK(conversation.platform.callCount() == 7);
@@ -156,7 +177,8 @@ TEST_CASE("main job: an answer under way is finished before the host stops") {
   REQUIRE(held->waitForArrivals());
 
   ::kill(conversation.host.pid(), SIGTERM);
-  REQUIRE(eventually([&] { return conversation.host.log().find("stopping") != std::string::npos; }));
+  REQUIRE(
+      eventually([&] { return conversation.host.log().find("stopping") != std::string::npos; }));
   held->release();
   const ProcessEnd end = conversation.host.terminate();
 

@@ -1,4 +1,5 @@
-// What can not start says so in one line, with the place, what was found and what is accepted, and exits 2.
+// What can not start says so in one line, with the place, what was found and what is accepted, and
+// exits 2.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -31,7 +32,8 @@ void checkRefusal(const std::string& yaml, const std::vector<std::string>& words
   const Refusal refusal = refused(yaml);
   CHECK(refusal.end.exit_status == 2);
   for (const std::string& word : words) {
-    CHECK_MESSAGE(refusal.line.find(word) != std::string::npos, "no <", word, "> in: ", refusal.line);
+    CHECK_MESSAGE(refusal.line.find(word) != std::string::npos, "no <", word,
+                  "> in: ", refusal.line);
   }
 }
 
@@ -46,9 +48,12 @@ TEST_SUITE_BEGIN("system");
 TEST_CASE("startup: a bad key or value is refused with its place and what is accepted") {
   checkRefusal("modlues: []\n", {"modules.yaml:8:1", "modlues", "modules"});
   checkRefusal("modules:\n  - {id: echo, concurrency: many}\n", {"modules.yaml:9:", "many"});
-  checkRefusal("modules:\n  - {id: echo, timeout: 3 parsecs}\n", {"modules.yaml:9:", "3 parsecs", "300s"});
-  checkRefusal("modules:\n  - {id: echo, path: \"${NOT_SET_ANYWHERE}\"}\n", {"modules.yaml:9:", "NOT_SET_ANYWHERE"});
-  checkRefusal("modules: []\nroutes:\n  - {event: a, to: nobody}\n", {"modules.yaml:10:", "nobody"});
+  checkRefusal("modules:\n  - {id: echo, timeout: 3 parsecs}\n",
+               {"modules.yaml:9:", "3 parsecs", "300s"});
+  checkRefusal("modules:\n  - {id: echo, path: \"${NOT_SET_ANYWHERE}\"}\n",
+               {"modules.yaml:9:", "NOT_SET_ANYWHERE"});
+  checkRefusal("modules: []\nroutes:\n  - {event: a, to: nobody}\n",
+               {"modules.yaml:10:", "nobody"});
 }
 
 TEST_CASE("startup: a file that is no module of this host is refused before any of its code runs") {
@@ -69,7 +74,8 @@ TEST_CASE("startup: a file that is no module of this host is refused before any 
 TEST_CASE("startup: a module's settings are held against its schema") {
   checkRefusal("modules:\n  - id: rag-responder\n    config:\n      limit: lots\nroutes: []\n",
                {"modules.yaml:11:", "limit"});
-  checkRefusal("modules:\n  - id: rag-responder\n    config: {limt: 3}\nroutes: []\n", {"modules.yaml:10:", "limt"});
+  checkRefusal("modules:\n  - id: rag-responder\n    config: {limt: 3}\nroutes: []\n",
+               {"modules.yaml:10:", "limt"});
 }
 
 TEST_CASE("startup: check accepts what run would and masks the secrets") {

@@ -1,5 +1,6 @@
-// The style rules that a machine can check, as a test: include arrows, one folder per foreign library, line
-// length, dead files, banned calls. ARCHITECTURE.md draws the arrows; this is where they hold.
+// The style rules that a machine can check, as a test: include arrows, one folder per foreign
+// library, line length, dead files, banned calls. ARCHITECTURE.md draws the arrows; this is where
+// they hold.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -68,7 +69,8 @@ std::string included(const std::string& line) {
   return start == std::string::npos || end <= start ? "" : line.substr(start + 1, end - start - 1);
 }
 
-// Who may include whom. All of host may use base; app and cli, the composition roots, may use everything.
+// Who may include whom. All of host may use base; app and cli, the composition roots, may use
+// everything.
 const std::map<std::string, std::set<std::string>>& arrows() {
   static const std::map<std::string, std::set<std::string>> allowed = {
       {"base", {}},
@@ -93,8 +95,8 @@ bool arrowAllowed(const std::string& from, const std::string& to) {
 }
 
 struct Library {
-  std::string include;             // prefix of what stands between the marks
-  std::set<std::string> folders;   // where it may stand
+  std::string include;            // prefix of what stands between the marks
+  std::set<std::string> folders;  // where it may stand
 };
 
 const std::vector<Library>& libraries() {
@@ -173,7 +175,8 @@ TEST_CASE("tidy: modules see only the plugin api and nothing sees the tests") {
       CHECK_MESSAGE(!startsWith(what, "tests/"), at(file, i), ": includes ", what);
     }
     if (startsWith(file.path, "sandbox/") && startsWith(what, "host/")) {
-      CHECK_MESSAGE(startsWith(what, "host/base/"), at(file, i), ": the sandbox is its own program");
+      CHECK_MESSAGE(startsWith(what, "host/base/"), at(file, i),
+                    ": the sandbox is its own program");
     }
   });
 }
@@ -183,9 +186,9 @@ TEST_CASE("tidy: each foreign library is included in its one folder only") {
     const std::string what = included(line);
     for (const Library& library : libraries()) {
       if (!startsWith(what, library.include)) continue;
-      const bool home =
-          std::any_of(library.folders.begin(), library.folders.end(),
-                      [&](const std::string& folder) { return startsWith(file.path, folder + "/"); });
+      const bool home = std::any_of(
+          library.folders.begin(), library.folders.end(),
+          [&](const std::string& folder) { return startsWith(file.path, folder + "/"); });
       CHECK_MESSAGE(home, at(file, i), ": ", what, " does not belong here");
     }
   });
@@ -205,9 +208,9 @@ TEST_CASE("tidy: base knows no JSON library") {
   });
 }
 
-TEST_CASE("tidy: no line is longer than 110 columns and none ends in blanks or holds a tab") {
+TEST_CASE("tidy: no line is longer than 100 columns and none ends in blanks or holds a tab") {
   eachLine([](const SourceFile& file, std::size_t i, const std::string& line) {
-    CHECK_MESSAGE(columns(line) <= 110, at(file, i), ": ", columns(line), " columns");
+    CHECK_MESSAGE(columns(line) <= 100, at(file, i), ": ", columns(line), " columns");
     CHECK_MESSAGE((line.empty() || line.back() != ' '), at(file, i), ": trailing blank");
     CHECK_MESSAGE(line.find('\t') == std::string::npos, at(file, i), ": tab");
   });
@@ -227,9 +230,9 @@ TEST_CASE("tidy: every source is named in a CMakeLists") {
 TEST_CASE("tidy: headers are included once and say so with pragma once") {
   for (const SourceFile& file : sources()) {
     if (!endsWith(file.path, ".h") || endsWith(file.path, "abi.h")) continue;
-    const bool guarded = std::any_of(file.lines.begin(), file.lines.end(), [](const std::string& line) {
-      return line == "#pragma once";
-    });
+    const bool guarded =
+        std::any_of(file.lines.begin(), file.lines.end(),
+                    [](const std::string& line) { return line == "#pragma once"; });
     CHECK_MESSAGE(guarded, file.path);
   }
 }
@@ -248,7 +251,8 @@ TEST_CASE("tidy: banned calls are not used") {
     for (const auto& [call, instead] : banned) {
       const std::size_t found = line.find(call);
       if (found == std::string::npos) continue;
-      const bool part_of_word = found > 0 && (std::isalnum(line[found - 1]) != 0 || line[found - 1] == '_');
+      const bool part_of_word =
+          found > 0 && (std::isalnum(line[found - 1]) != 0 || line[found - 1] == '_');
       CHECK_MESSAGE(part_of_word, at(file, i), ": ", call, " → ", instead);
     }
   });

@@ -59,23 +59,23 @@ typedef struct modhost_attempt modhost_attempt;
  * another thread after handle() has returned. */
 typedef struct modhost_event {
   uint32_t size;
-  uint32_t attempt;             /* 1 for the first */
-  modhost_view id;              /* idempotency key: the same in every attempt */
-  modhost_view type;            /* "unique.chat.external-module.chosen" */
+  uint32_t attempt;  /* 1 for the first */
+  modhost_view id;   /* idempotency key: the same in every attempt */
+  modhost_view type; /* "unique.chat.external-module.chosen" */
   modhost_view user_id;
   modhost_view company_id;
-  modhost_view chat_id;         /* empty when the event names none */
-  modhost_view body;            /* the whole event as it was signed: a JSON object */
-  int64_t received_at_ms;       /* Unix time */
-  int64_t deadline_ns;          /* CLOCK_MONOTONIC; the outcome is ignored after it */
+  modhost_view chat_id;   /* empty when the event names none */
+  modhost_view body;      /* the whole event as it was signed: a JSON object */
+  int64_t received_at_ms; /* Unix time */
+  int64_t deadline_ns;    /* CLOCK_MONOTONIC; the outcome is ignored after it */
 } modhost_event;
 
 /* Kinds of outcome; 0 is never valid. */
-#define MODHOST_OK 1       /* handled */
-#define MODHOST_RETRY 2    /* again after retry_after_ms (0: the operator's back-off) */
-#define MODHOST_REJECT 3   /* never again: a dead letter */
-#define MODHOST_SKIPPED 4  /* not for this module */
-#define MODHOST_FAILED 5   /* went wrong; the operator's retry rules apply */
+#define MODHOST_OK 1      /* handled */
+#define MODHOST_RETRY 2   /* again after retry_after_ms (0: the operator's back-off) */
+#define MODHOST_REJECT 3  /* never again: a dead letter */
+#define MODHOST_SKIPPED 4 /* not for this module */
+#define MODHOST_FAILED 5  /* went wrong; the operator's retry rules apply */
 
 typedef struct modhost_outcome {
   uint32_t size;
@@ -95,8 +95,8 @@ typedef struct modhost_request {
 
 /* Why there is no HTTP reply. */
 #define MODHOST_CALL_OK 0
-#define MODHOST_CALL_REFUSED 1     /* not among the calls this module may make, or malformed */
-#define MODHOST_CALL_CANCELLED 2   /* fenced: the attempt is over */
+#define MODHOST_CALL_REFUSED 1   /* not among the calls this module may make, or malformed */
+#define MODHOST_CALL_CANCELLED 2 /* fenced: the attempt is over */
 #define MODHOST_CALL_TIMEOUT 3
 #define MODHOST_CALL_UNAVAILABLE 4 /* no connection, or cut, after all tries */
 
@@ -172,7 +172,8 @@ typedef struct modhost_module {
   modhost_view id;      /* the same as in the note */
   modhost_view version; /* the same as in the note */
   modhost_view description;
-  const modhost_view* event_types; /* what it is made for; a trailing '*' is a prefix. Advice, not a filter */
+  const modhost_view*
+      event_types; /* what it is made for; a trailing '*' is a prefix. Advice, not a filter */
   uint64_t event_types_count;
   modhost_view config_schema; /* JSON Schema of its `config:`, or empty: any object */
   uint32_t concurrency_max;   /* handle() calls it can bear at once; 1: one after the other */

@@ -36,8 +36,9 @@ std::string captured(const std::function<void()>& speak) {
 TEST_SUITE_BEGIN("base");
 
 TEST_CASE("log: a value can not forge a line") {
-  const std::string text =
-      captured([] { logInfo("test", "spoke", {{"id", "a\nb \x1b[31m"}, {"n", 7}}); });
+  const std::string text = captured([] {
+    logInfo("test", "spoke", {{"id", "a\nb \x1b[31m"}, {"n", 7}});
+  });
 
   CHECK(text.find("test: spoke id=\"a\\nb \\u001b[31m\" n=7\n") != std::string::npos);
   CHECK(std::count(text.begin(), text.end(), '\n') == 1);
@@ -54,8 +55,10 @@ TEST_CASE("log: json lines carry fields with their types") {
     logWarn("test", "said \"so\"", {{"event", "evt_1"}, {"count", 3}});
   });
 
-  CHECK(text.find(R"("level":"warning","area":"test","message":"said \"so\"","event":"evt_1","count":3})") !=
-        std::string::npos);
+  CHECK(
+      text.find(
+          R"("level":"warning","area":"test","message":"said \"so\"","event":"evt_1","count":3})") !=
+      std::string::npos);
 }
 
 TEST_SUITE_END();

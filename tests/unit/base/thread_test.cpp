@@ -31,7 +31,9 @@ TEST_CASE("thread: leaves the signal mask of who started it as it was") {
   sigset_t before;
   sigset_t after;
   pthread_sigmask(SIG_SETMASK, nullptr, &before);
-  { const Thread thread("t", [] {}); }
+  {
+    const Thread thread("t", [] {});
+  }
   pthread_sigmask(SIG_SETMASK, nullptr, &after);
 
   CHECK(sigismember(&before, SIGTERM) == sigismember(&after, SIGTERM));

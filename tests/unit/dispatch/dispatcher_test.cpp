@@ -166,7 +166,7 @@ TEST_SUITE("dispatcher") {
     CHECK(stage.metricsSay("modhost_retries_total{module=\"logger\"} 1"));
   }
 
-  TEST_CASE("dispatcher: an attempt that was begun before is opened with its ledger") {
+  TEST_CASE("dispatcher: only an attempt after the first has a ledger to be opened with") {
     DispatchStage stage;
     stage.addLane("logger").retry.attempts = 2;
     stage.start();
@@ -175,7 +175,7 @@ TEST_SUITE("dispatcher") {
 
     stage.advance(Milliseconds(1'000));
 
-    CHECK(stage.guard.openedBegun() == std::vector<bool>{false, true});
+    CHECK(stage.guard.openedAgain() == std::vector<bool>{false, true});
   }
 
   TEST_CASE("dispatcher: a wall clock set back or forward moves no retry") {

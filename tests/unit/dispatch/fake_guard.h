@@ -28,7 +28,7 @@ class FakeGuard final : public Guard {
                                        std::shared_ptr<const std::vector<CallPattern>>) override {
     MutexLock lock(mutex_);
     if (!open_.insert(delivery.key).second) broken_.push_back("opened before the fence was quiet");
-    opened_begun_.push_back(delivery.begun);
+    opened_again_.push_back(delivery.begun || delivery.attempts > 0);
     return std::make_shared<FakeAttempt>(*this, delivery.key);
   }
 
@@ -114,7 +114,7 @@ class FakeGuard final : public Guard {
 
   std::size_t quietHeld() const { return copy(held_quiet_).size(); }
   std::vector<Closed> closed() const { return copy(closed_); }
-  std::vector<bool> openedBegun() const { return copy(opened_begun_); }
+  std::vector<bool> openedAgain() const { return copy(opened_again_); }
   std::set<DeliveryKey> cancelled() const { return copy(cancelled_); }
   std::vector<std::string> broken() const { return copy(broken_); }
 
@@ -174,7 +174,7 @@ class FakeGuard final : public Guard {
   std::set<EventSeq> answered_;
   std::vector<Error> standing_errors_;
   std::vector<Closed> closed_;
-  std::vector<bool> opened_begun_;
+  std::vector<bool> opened_again_;
   std::vector<std::string> broken_;
   std::vector<std::function<void()>> held_quiet_;
   std::vector<std::function<void(bool)>> held_;
