@@ -6,6 +6,7 @@
 
 #include "host/app/wiring.h"
 #include "host/base/startup_error.h"
+#include "host/guard/call_patterns.h"
 
 namespace modhost::host {
 namespace {
@@ -14,16 +15,17 @@ OrderBy orderBy(const std::string& word) {
   return word == "chat" ? OrderBy::kChat : OrderBy::kNone;
 }
 
-CallPattern callPattern(const std::string& text) {
-  const std::size_t space = text.find(' ');
-  return {text.substr(0, space), text.substr(space + 1)};
-}
-
-std::shared_ptr<const std::vector<CallPattern>> callPatterns(
-    const std::vector<std::string>& texts) {
-  if (texts.empty()) return std::make_shared<const std::vector<CallPattern>>(defaultCallPatterns());
+std::shared_ptr<const std::vector<CallPattern>> callPatterns(const Settings::Module& module) {
+  if (module.platform_calls.empty()) {
+    return std::make_shared<const std::vector<CallPattern>>(defaultCallPatterns());
+  }
   std::vector<CallPattern> patterns;
-  for (const std::string& text : texts) patterns.push_back(callPattern(text));
+  for (const std::string& text : module.platform_calls) {
+    auto pattern = parseCallPattern(text);
+    if (!pattern.ok())
+      throw StartupError(module.where, "platform_calls: " + pattern.error().message);
+    patterns.push_back(pattern.take());
+  }
   return std::make_shared<const std::vector<CallPattern>>(std::move(patterns));
 }
 
@@ -35,7 +37,7 @@ Lane makeLane(const Settings::Module& module, std::shared_ptr<ModuleRunner> runn
   lane.order_by = orderBy(module.order_by);
   lane.retry = {module.retry_attempts, module.retry_backoff, module.retry_backoff_max};
   lane.answers = module.answers;
-  lane.platform_calls = callPatterns(module.platform_calls);
+  lane.platform_calls = callPatterns(module);
   lane.runner = std::move(runner);
   return lane;
 }

@@ -155,6 +155,16 @@ void checkFrame(const Settings& settings, const Reader& reader) {
           sizeText(longest + kFrameHeadroom));
 }
 
+void checkBuffered(const Settings& settings, const Reader& reader) {
+  const std::int64_t longest = settings.gate.head_max_bytes + settings.webhook.max_body_bytes;
+  if (settings.gate.buffered_max_bytes >= longest) return;
+  throw StartupError(reader.placeOf("gate.buffered_max"),
+                     "gate.buffered_max is " + sizeText(settings.gate.buffered_max_bytes) +
+                         ", too small for one request of gate.head_max and webhook.max_body; "
+                         "accepted: at least " +
+                         sizeText(longest));
+}
+
 // What people leave in place of a secret.
 bool isPlaceholder(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -222,6 +232,7 @@ void checkSettings(const Settings& settings, const Reader& reader) {
   checkAnswers(settings, reader);
   checkBackoffs(settings, reader);
   checkFrame(settings, reader);
+  checkBuffered(settings, reader);
 }
 
 std::vector<std::string> settingsWarnings(const Settings& settings, const Reader& reader) {

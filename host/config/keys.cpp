@@ -176,9 +176,6 @@ const std::vector<Key<S>> kSettingsKeys = {
     {{"log.format", kEnum, "text", "", "", "text|json",
       "Lines for people, or one JSON object per line for collectors."},
      [](S& s) -> Slot { return &s.log.format; }},
-    {{"log.message_text", kBool, "false", "", "", "",
-      "Let what users and modules wrote into the log; for a developer's own desk only."},
-     [](S& s) -> Slot { return &s.log.message_text; }},
 
     {{"modules_dir", kPath, "modules", "", "", "",
       "Where the .so files of modules without a path of their own lie."},

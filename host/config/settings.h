@@ -71,7 +71,6 @@ struct Settings {
 
   struct Log {
     std::string level, format;
-    bool message_text = false;
   } log;
 
   std::string modules_dir, run_dir;

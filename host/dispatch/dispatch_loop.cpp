@@ -174,13 +174,14 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
   const AttemptToken token = ++last_token_;
   held.started_at = clock_.steadyNow();
   const SteadyTime deadline = held.started_at + lane.lane.timeout;
-  ++held.delivery.attempts;
   held.token = token;
   held.phase = Held::Phase::kRunning;
   held.end = {};
   held.deadline_passed = false;
+  // Counted after open(), which reads the ledger of what was begun before: a first attempt has none.
   held.guarded = guard_.open(held.delivery, deadline, lane.lane.platform_calls);
-  held.delivery.begun = true;  // from the next attempt on, there is a ledger to read
+  held.delivery.begun = true;
+  ++held.delivery.attempts;
   timers_.set(key, deadline);
   ++attempts_out_;
   lane.metrics.running.set(++lane.running);

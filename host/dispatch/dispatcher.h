@@ -51,7 +51,7 @@ struct Lane {
   RetrySettings retry;
   bool answers = false;     // an end of this module without an answer owes the chat an apology
   bool in_process = false;  // its runner's isolation: the host's unclean exits may be its fault
-  std::shared_ptr<const std::vector<CallPattern>> platform_calls;
+  std::shared_ptr<const std::vector<CallPattern>> platform_calls;  // for Guard::open; not null
 };
 
 struct DispatchSettings {

@@ -1,4 +1,5 @@
-/* As hangs.c, but bears one handle() at once. "test.hang" hangs until the platform answers a call, whatever it is told; anything else is handled. */
+/* As hangs.c, but bears one handle() at once. "test.hang" hangs until the platform answers a call,
+ * whatever it is told; anything else is handled. */
 #include <pthread.h>
 
 #include "tiny.h"

@@ -54,6 +54,8 @@ expect_note(${WORK}/build/optimised/my-module.so my-module)
 configure(no_entry ${SOURCE}/no_entry)
 execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/build/no_entry
                 RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
-if(NOT result OR NOT output MATCHES "must export[ \n]+modhost_module_v1")
+# CMake wraps its messages, by the length of the path in them.
+string(REGEX REPLACE "[ \n]+" " " said "${output}")
+if(NOT result OR NOT said MATCHES "must export modhost_module_v1")
   message(FATAL_ERROR "a module without MODHOST_EXPORT_MODULE was built:\n${output}")
 endif()

@@ -33,7 +33,6 @@ TEST_CASE("settings: a file with only what is required has the documented defaul
   CHECK(settings.dispatch.interruptions_max == 3);
   CHECK(settings.dispatch.unrouted == "count");
   CHECK_FALSE(settings.inbox.keep_bodies);
-  CHECK_FALSE(settings.log.message_text);
   CHECK(settings.modules.empty());
 }
 
@@ -331,6 +330,8 @@ TEST_CASE("settings: rules between two keys are held") {
         "modules.yaml:3:36: modules[0].retry.backoff is 10m, more than "
         "modules[0].retry.backoff_max; accepted: at "
         "most 5m");
+  CHECK(refusal(minimal("gate: {buffered_max: 1MiB}\n"))
+            .find("modules.yaml:3:21: gate.buffered_max is 1MiB, too small") == 0);
   CHECK(refusal(minimal("worker: {frame_max: 1MiB}\n")) ==
         "modules.yaml:3:21: worker.frame_max is 1MiB, too small for webhook.max_body or "
         "platform.reply_max; "
