@@ -178,7 +178,7 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
   held.phase = Held::Phase::kRunning;
   held.end = {};
   held.deadline_passed = false;
-  // Counted after open(), which reads the ledger of what was begun before: a first attempt has none.
+  // Counted after open(), which reads the ledger of what was begun before; a first one has none.
   held.guarded = guard_.open(held.delivery, deadline, lane.lane.platform_calls);
   held.delivery.begun = true;
   ++held.delivery.attempts;
