@@ -258,12 +258,13 @@ TEST_CASE("tidy: banned calls are not used") {
       {std::string("FIX") + "ME", "an issue"},
   };
   eachLine([&](const SourceFile& file, std::size_t i, const std::string& line) {
-    for (const auto& [call, instead] : banned) {
+    for (const auto& ban : banned) {
+      const std::string& call = ban.first;
       const std::size_t found = line.find(call);
       if (found == std::string::npos) continue;
       const bool part_of_word =
           found > 0 && (std::isalnum(line[found - 1]) != 0 || line[found - 1] == '_');
-      CHECK_MESSAGE(part_of_word, at(file, i), ": ", call, " → ", instead);
+      CHECK_MESSAGE(part_of_word, at(file, i), ": ", call, " → ", ban.second);
     }
   });
 }

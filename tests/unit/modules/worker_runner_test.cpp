@@ -23,11 +23,15 @@ TEST_SUITE("worker_runner") {
   TEST_CASE_FIXTURE(WorkerHarness,
                     "worker_runner: an attempt that kills its worker alone is suspect") {
     const auto runner = make("dies");
-    for (const auto& [type, words] :
-         std::vector<std::pair<std::string, std::string>>{{"test.segv", "SIGSEGV"},
-                                                          {"test.null", "SIGSEGV"},
-                                                          {"test.overflow", "SIGSEGV"},
-                                                          {"test.abort", "SIGABRT"}}) {
+    struct Death {
+      std::string type, words;
+    };
+    for (const Death& death : std::vector<Death>{{"test.segv", "SIGSEGV"},
+                                                 {"test.null", "SIGSEGV"},
+                                                 {"test.overflow", "SIGSEGV"},
+                                                 {"test.abort", "SIGABRT"}}) {
+      const std::string& type = death.type;
+      const std::string& words = death.words;
       CAPTURE(type);
       const std::size_t calls_before = calls->count();
       const AttemptToken neighbour = start(*runner, "test.wait");
