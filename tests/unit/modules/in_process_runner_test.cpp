@@ -1,5 +1,7 @@
 #include "host/modules/in_process_runner.h"
 
+#include <filesystem>
+
 #include "tests/unit/modules/harness.h"
 
 using namespace modhost::host;
@@ -7,6 +9,16 @@ using namespace modhost::host;
 // A module that does not let go leaves its threads behind on purpose; ThreadSanitizer would call them leaked.
 extern "C" const char* __tsan_default_options();
 extern "C" const char* __tsan_default_options() { return "report_thread_leaks=0"; }
+
+namespace {
+
+std::size_t threadsOfProcess() {
+  namespace fs = std::filesystem;
+  return static_cast<std::size_t>(
+      std::distance(fs::directory_iterator("/proc/self/task"), fs::directory_iterator()));
+}
+
+}  // namespace
 
 TEST_SUITE("in_process_runner") {
   TEST_CASE("in_process_runner: an abandoned attempt is stuck until it ends and others go on") {
@@ -33,11 +45,13 @@ TEST_SUITE("in_process_runner") {
     const auto runner = harness.make("hangs_serial");
     const AttemptToken hanging = harness.start(*runner, "test.hang");
     harness.calls->await(1);
+    const std::size_t threads = threadsOfProcess();
     runner->abandon(hanging);
 
     const AttemptToken next = harness.start(*runner, "test.hang");
     const AttemptToken never = harness.start(*runner, "test.hang");
-    runner->abandon(never);  // not begun, so nothing is stuck for it
+    runner->abandon(never);                // not begun, so nothing is stuck for it
+    CHECK(threadsOfProcess() <= threads);  // none was made that could call handle()
     CHECK(runner->stuck() == 1);
     CHECK(harness.calls->count() == 1);
     harness.calls->answer(0, replyOf(200, ""));
