@@ -17,6 +17,9 @@ constexpr std::size_t kQuotesMax = 3;
 constexpr double kWorthShareMin = 0.6;
 // Words that begin alike are the same word here: "fee", "fees"; the first six letters decide.
 constexpr std::size_t kStemBytes = 6;
+// One word in common is a coincidence when the question has at least kLongQuestion of them.
+constexpr std::size_t kLongQuestion = 4;
+constexpr std::size_t kSharedWordsMin = 2;
 // About what OpenAI's tokenizers make of English; usage is an estimate.
 constexpr std::size_t kBytesPerToken = 4;
 
@@ -30,6 +33,7 @@ constexpr const char* kNothingFound =
 struct Candidate {
   std::string sentence;
   std::set<std::string> stems;
+  std::size_t shared = 0;  // words in common with the question
   double worth = 0;
 };
 
@@ -43,7 +47,7 @@ std::set<std::string> stemsOf(const std::string& text) {
 }
 
 bool isQuotable(const std::string& sentence) {
-  return !sentence.starts_with('#') && !sentence.starts_with("---") && !sentence.starts_with("```");
+  return !sentence.starts_with('#') && !sentence.starts_with("---") && !sentence.starts_with('|');
 }
 
 std::vector<Candidate> candidatesFrom(const std::string& context) {
@@ -54,7 +58,7 @@ std::vector<Candidate> candidatesFrom(const std::string& context) {
   for (std::string& sentence : sentences(std::string_view(context).substr(begin))) {
     if (!isQuotable(sentence) || !seen.insert(sentence).second) continue;
     std::set<std::string> stems = stemsOf(sentence);
-    candidates.push_back({std::move(sentence), std::move(stems), 0});
+    candidates.push_back({std::move(sentence), std::move(stems), 0, 0});
   }
   return candidates;
 }
@@ -67,8 +71,14 @@ void weigh(std::vector<Candidate>& candidates, const std::set<std::string>& ques
     const double rarity =
         std::log(1 + static_cast<double>(candidates.size()) / static_cast<double>(holders));
     for (Candidate& candidate : candidates) {
-      if (candidate.stems.count(stem) > 0) candidate.worth += rarity;
+      if (candidate.stems.count(stem) == 0) continue;
+      ++candidate.shared;
+      candidate.worth += rarity;
     }
+  }
+  const std::size_t shared_min = question.size() >= kLongQuestion ? kSharedWordsMin : 1;
+  for (Candidate& candidate : candidates) {
+    if (candidate.shared < shared_min) candidate.worth = 0;
   }
 }
 

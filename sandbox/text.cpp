@@ -159,6 +159,7 @@ std::vector<std::string> terms(std::string_view text) {
 std::vector<std::string> sentences(std::string_view passage) {
   std::vector<std::string> found;
   std::string paragraph;
+  bool fenced = false;
   const auto endParagraph = [&] {
     splitParagraph(paragraph, found);
     paragraph.clear();
@@ -166,10 +167,16 @@ std::vector<std::string> sentences(std::string_view passage) {
   for (std::size_t at = 0; at <= passage.size();) {
     const std::size_t end = std::min(passage.find('\n', at), passage.size());
     const std::string_view line = trimmed(passage.substr(at, end - at));
+    at = end + 1;
+    if (line.starts_with("```") || line == "---") {
+      endParagraph();
+      fenced = !fenced && line != "---";
+      continue;
+    }
+    if (fenced) continue;
     if (line.empty() || standsAlone(line)) endParagraph();
     paragraph.append(paragraph.empty() ? "" : " ").append(line);
     if (line.starts_with('#') || line.starts_with('|')) endParagraph();
-    at = end + 1;
   }
   endParagraph();
   return found;

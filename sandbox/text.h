@@ -25,7 +25,8 @@ std::size_t codePointBoundary(std::string_view text, std::size_t at);
 std::vector<std::string> terms(std::string_view text);
 
 // The sentences of a passage, trimmed; a heading, a list item and a line of a table each stand
-// alone.
+// alone. What stands between ``` fences is code and left out; a line "---" ends a fence that was cut
+// open.
 std::vector<std::string> sentences(std::string_view passage);
 
 std::string_view trimmed(std::string_view text);

@@ -49,6 +49,14 @@ TEST_SUITE("sandbox completion") {
     }
   }
 
+  TEST_CASE("completion: one word in common with a long question is not an answer") {
+    const std::string context = "The bank opens at nine.";
+
+    CHECK(extractiveAnswer(context, "bank?").find("> The bank") != std::string::npos);
+    CHECK(extractiveAnswer(context, "Which famous person founded our bank?").find('>') ==
+          std::string::npos);
+  }
+
   TEST_CASE("completion: the words of the prompt before the context are never quoted") {
     const std::string answer = extractiveAnswer(std::string(kPrompt) + "Dogs are welcome.",
                                                 "May an assistant use the knowledge base?");

@@ -127,6 +127,12 @@ TEST_SUITE("sandbox text") {
     CHECK(terms(repeated("x", 65)).empty());
   }
 
+  TEST_CASE("text: code is no sentence and a fence that was cut open ends with its passage") {
+    CHECK(sentences("One.\n```sh\ncode here.\n```\nTwo.") ==
+          std::vector<std::string>{"One.", "Two."});
+    CHECK(sentences("One.\n```\ncode\n---\nTwo.") == std::vector<std::string>{"One.", "Two."});
+  }
+
   TEST_CASE("text: a heading and a list item are sentences of their own") {
     CHECK(sentences("## Fees\nOne costs 1.5 EUR. Two\ncosts nothing!\n- a\n- b") ==
           std::vector<std::string>{"## Fees", "One costs 1.5 EUR.", "Two costs nothing!", "- a",
