@@ -61,6 +61,7 @@ DispatchSettings dispatchSettings(const Settings& settings) {
   const Settings::Dispatch& keys = settings.dispatch;
   DispatchSettings made;
   made.answer_within = keys.answer_within;
+  made.close_within = keys.close_within;
   made.overrun_grace = keys.overrun_grace;
   made.drain = keys.drain;
   made.interruptions_max = keys.interruptions_max;

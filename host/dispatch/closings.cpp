@@ -23,6 +23,7 @@ void Closings::add(Ending ending) {
   const DeliveryKey key = ending.delivery.key;
   Open open;
   open.ending = std::move(ending);
+  open.give_up_at = clock_.steadyNow() + settings_.close_within;
   const bool added = open_.emplace(key, std::move(open)).second;
   MODHOST_ASSERT(added);
   wake(key.seq);
@@ -69,7 +70,8 @@ void Closings::callGuard(Open& open, bool apologise) {
   open.apologising = apologise;
   ++calls_out_;
   const bool ended_well = isGood(ending.end) && !ending.apology_owed;
-  guard_.close({ending.delivery, ended_well, apologise},
+  const bool look_first = ending.end == End::kNotConfigured;
+  guard_.close({ending.delivery, ended_well, apologise, look_first},
                [mailbox = mailbox_, key = ending.delivery.key](bool all_accepted) {
                  mailbox->post(ClosingCallsDone{key, all_accepted});
                });
@@ -85,9 +87,9 @@ void Closings::waitForSiblings(Open& open, Turn turn) {
 void Closings::retryOrGiveUp(Open& open) {
   Ending& ending = open.ending;
   const DeliveryKey key = ending.delivery.key;
-  if (++open.rounds_failed < settings_.closing_tries) {
-    const RetrySettings rounds{settings_.closing_tries, settings_.closing_backoff,
-                               settings_.answer_within};
+  ++open.rounds_failed;
+  if (clock_.steadyNow() < open.give_up_at) {
+    const RetrySettings rounds{0, settings_.closing_backoff, settings_.closing_backoff_max};
     open.state = State::kBackingOff;
     timers_.set(key, clock_.steadyNow() + backoffAfter(rounds, open.rounds_failed));
     return;

@@ -67,6 +67,7 @@ class Closings {
     Ending ending;
     State state = State::kWaitingForSiblings;
     int rounds_failed = 0;
+    SteadyTime give_up_at{};
     bool apologising = false;  // in the round that is out
   };
   enum class Turn { kNow = 1, kLater, kUnknown };

@@ -73,7 +73,7 @@ Fate decideFate(const AttemptReport& report, const FateLimits& limits) {
     case Kind::kInterrupted:
       return afterInterruption(report, limits.interruptions_max);
   }
-  MODHOST_ASSERT(false);
+  MODHOST_UNREACHABLE();
 }
 
 Milliseconds backoffAfter(const RetrySettings& retry, int attempt) {
@@ -103,7 +103,7 @@ std::string_view endWord(End end) {
     case End::kExpired:
       return "expired";
   }
-  MODHOST_ASSERT(false);
+  MODHOST_UNREACHABLE();
 }
 
 }  // namespace modhost::host

@@ -246,7 +246,7 @@ void DispatchLoop::timeIsUp(LaneState& lane, Held& held) {
     case Held::Phase::kWaiting:
       break;
   }
-  MODHOST_ASSERT(false);
+  MODHOST_UNREACHABLE();
 }
 
 void DispatchLoop::giveUp(LaneState& lane, Held& held) {

@@ -62,9 +62,12 @@ struct DispatchSettings {
   int interruptions_max = 3;
   std::size_t window = 1'024;  // deliveries held in memory per module; retries and closings too
   std::size_t window_bytes = 33'554'432;  // of their bodies; none is taken above it
-  int closing_tries = 3;  // rounds of closing calls; then a dead letter says what is open
-  Milliseconds closing_backoff{2'000};  // before the second round; doubles
-  Milliseconds inbox_pause{200};        // before the inbox is asked again after kUnavailable
+  // Rounds of closing calls are repeated this long: the outage that made a module fail makes its
+  // closing fail too. Then a dead letter says what is open. A restart begins anew.
+  Milliseconds close_within{21'600'000};
+  Milliseconds closing_backoff{2'000};       // before the second round; doubles …
+  Milliseconds closing_backoff_max{60'000};  // … up to this
+  Milliseconds inbox_pause{200};             // before the inbox is asked again after kUnavailable
 };
 
 class Dispatcher {

@@ -331,7 +331,7 @@ TEST_CASE("settings: rules between two keys are held") {
         "modules[0].retry.backoff_max; accepted: at "
         "most 5m");
   CHECK(refusal(minimal("gate: {buffered_max: 1MiB}\n"))
-            .find("modules.yaml:3:21: gate.buffered_max is 1MiB, too small") == 0);
+            .find("modules.yaml:3:22: gate.buffered_max is 1MiB, too small") == 0);
   CHECK(refusal(minimal("worker: {frame_max: 1MiB}\n")) ==
         "modules.yaml:3:21: worker.frame_max is 1MiB, too small for webhook.max_body or "
         "platform.reply_max; "

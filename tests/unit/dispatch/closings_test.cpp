@@ -237,8 +237,24 @@ TEST_SUITE("closings") {
     CHECK(stage.onlyDeadLetter().why == "it broke");
   }
 
+  TEST_CASE("closings: a platform that is away for an hour is waited for") {
+    DispatchStage stage;
+    stage.addAnswering();
+    stage.start();
+    const EventSeq seq = stage.accept("e1", {"rag"});
+    stage.guard.failClosings(40);
+
+    stage.end("rag", "e1", Kind::kFailed);
+    for (int n = 0; n < 39; ++n) stage.advance(Milliseconds(60'000));
+    CHECK(stage.life(seq, "rag").state == DeliveryState::kClosing);
+    for (int n = 0; n < 9; ++n) stage.advance(Milliseconds(60'000));
+
+    CHECK(stage.onlyDeadLetter().why == "it broke");
+  }
+
   TEST_CASE("closings: a chat that cannot be closed is a dead letter that says so") {
     DispatchStage stage;
+    stage.settings.close_within = Milliseconds(300'000);
     stage.addAnswering();
     stage.start();
     const EventSeq seq = stage.accept("e1", {"rag"});
@@ -246,7 +262,7 @@ TEST_SUITE("closings") {
 
     SUBCASE("after a failure") {
       stage.end("rag", "e1", Kind::kFailed);
-      for (int n = 0; n < 5; ++n) stage.advance(Milliseconds(60'000));
+      for (int n = 0; n < 8; ++n) stage.advance(Milliseconds(60'000));
       CHECK(stage.onlyDeadLetter().why == "it broke; the chat could not be closed");
       CHECK(stage.onlyDeadLetter().end == End::kFailed);
     }
@@ -254,11 +270,11 @@ TEST_SUITE("closings") {
       stage.guard.setAnswered(seq);
       stage.guard.setOpenSteps({seq, "rag"});
       stage.end("rag", "e1");
-      for (int n = 0; n < 5; ++n) stage.advance(Milliseconds(60'000));
+      for (int n = 0; n < 8; ++n) stage.advance(Milliseconds(60'000));
       CHECK(stage.onlyDeadLetter().why == "the chat could not be closed");
     }
 
-    CHECK(stage.guard.closed().size() == 3);
+    CHECK(stage.guard.closed().size() == 6);  // at once, and once in each of five minutes
   }
 
   TEST_CASE("closings: after a crash in closing only the closing is repeated") {
