@@ -81,7 +81,7 @@ void ClosingRun::apologise() {
   if (!closing_.apologise || closing_.delivery.event->assistant_message_id.empty()) return end();
   switch (ledger_->answer().state()) {
     case AnswerState::kNone:
-      return writeApology();
+      return closing_.look_first ? askWhetherAnswered() : writeApology();
     case AnswerState::kIntended:
       return askWhetherAnswered();
     case AnswerState::kWritten:

@@ -61,6 +61,8 @@ struct Closing {
   Delivery delivery;
   bool ended_well = false;  // ok: open steps are set COMPLETED (counted, warned about); else FAILED
   bool apologise = false;   // write the apology if no answer stands
+  // Nobody of this host is known to have owed the answer: look at the message before writing.
+  bool look_first = false;
 };
 
 class Guard {

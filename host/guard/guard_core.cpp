@@ -125,7 +125,8 @@ void GuardCore::runTimer() {
 Result<std::shared_ptr<DeliveryLedger>> GuardCore::ledgerOf(const DeliveryKey& key, bool read) {
   {
     MutexLock lock(mutex_);
-    if (auto live = liveLedger(key)) return live;
+    // One that was opened without a read does not know what a sibling has written since.
+    if (auto live = liveLedger(key); live && !read) return live;
   }
   Ledger known;
   if (read) {
@@ -134,7 +135,10 @@ Result<std::shared_ptr<DeliveryLedger>> GuardCore::ledgerOf(const DeliveryKey& k
     known = stored.take();
   }
   MutexLock lock(mutex_);
-  if (auto live = liveLedger(key)) return live;
+  if (auto live = liveLedger(key)) {
+    live->answer().learn(known.answer);
+    return live;
+  }
   forgetDead();
   auto ledger =
       std::make_shared<DeliveryLedger>(inbox, key, known.steps, cellOf(key.seq, known.answer));

@@ -62,6 +62,11 @@ bool didNothing(const PlatformOutcome& outcome) {
   return !isSuccess(outcome) && outcome.unknown_tries == 0;
 }
 
+// A gateway's 502 or 504 says nothing about what stands behind it: the write may have been done.
+bool isInDoubt(const PlatformOutcome& outcome) {
+  return !didNothing(outcome) || (outcome.reply.ok() && outcome.reply.value().status >= 500);
+}
+
 }  // namespace
 
 LedgerAttempt::LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event, SteadyTime deadline,
@@ -157,7 +162,10 @@ void LedgerAttempt::refuseBody(const OperationPtr& operation, const char* why) {
 void LedgerAttempt::send(const OperationPtr& operation, const std::string& method,
                          const std::string& path, const std::string& body, Then then) {
   if (isFenced()) return then(fencedOutcome());
-  PlatformRequest request{method, path, body, event_->user_id, event_->company_id, deadline_};
+  // What may change the chat is awaited beyond the deadline, never cut by it.
+  const SteadyTime until =
+      operation->is_write ? deadline_ + core_->settings.settle_wait : deadline_;
+  PlatformRequest request{method, path, body, event_->user_id, event_->company_id, until};
   const GuardCore::Ticket ticket =
       core_->send(std::move(request), [self = shared_from_this(), then = std::move(then)](
                                           PlatformOutcome outcome) { then(std::move(outcome)); });
@@ -334,7 +342,7 @@ void LedgerAttempt::answerCame(const OperationPtr& operation, const PlatformOutc
     self->complete(operation, replyOf(outcome));
   };
   if (isSuccess(outcome)) return ledger_->answer().written(ledger_->key(), recorded);
-  if (didNothing(outcome)) return ledger_->answer().withdrawn(ledger_->key(), recorded);
+  if (!isInDoubt(outcome)) return ledger_->answer().withdrawn(ledger_->key(), recorded);
   recorded({});  // it stays in doubt; the closing asks the platform
 }
 

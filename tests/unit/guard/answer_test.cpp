@@ -57,7 +57,8 @@ TEST_SUITE("guard") {
 
   TEST_CASE("guard: an answer of unknown fate stays intended and is not called answered") {
     for (const PlatformOutcome& outcome :
-         {lost(ErrorKind::kTimeout, 1), lost(ErrorKind::kUnavailable, 3), replied(503, "{}", 1)}) {
+         {lost(ErrorKind::kTimeout, 1), lost(ErrorKind::kUnavailable, 3), replied(503, "{}", 1),
+          replied(504)}) {
       Scene scene;
       scene.platform.answer("PATCH", "/messages/", outcome);
       const auto attempt = scene.open();

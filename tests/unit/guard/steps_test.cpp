@@ -37,7 +37,9 @@ TEST_SUITE("guard") {
     CHECK(sent.body == kFirstStep);
     CHECK(sent.user_id == "101");
     CHECK(sent.company_id == "202");
-    CHECK(sent.deadline == scene.clock.steadyNow() + std::chrono::minutes(1));
+    // A write is awaited beyond the attempt's deadline, never cut by it.
+    CHECK(sent.deadline ==
+          scene.clock.steadyNow() + std::chrono::minutes(1) + GuardSettings{}.settle_wait);
   }
 
   TEST_CASE("guard: a second attempt continues the known row instead of creating one") {
