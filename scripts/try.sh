@@ -32,6 +32,8 @@ else
 fi
 
 state=$(mktemp -d)
+# Everything here talks over loopback, whatever proxy the machine has.
+export no_proxy="127.0.0.1,localhost${no_proxy:+,$no_proxy}" NO_PROXY="127.0.0.1,localhost${NO_PROXY:+,$NO_PROXY}"
 export UNIQUE_ENDPOINT_SECRET=${UNIQUE_ENDPOINT_SECRET:-$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')}
 export UNIQUE_API_BASE=http://127.0.0.1:$sandbox_port
 export UNIQUE_API_KEY=sandbox-key UNIQUE_APP_ID=sandbox-app

@@ -1,12 +1,15 @@
 #include "host/app/app.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "host/admin/admin_server.h"
 #include "host/app/module_set.h"
+#include "host/app/process.h"
 #include "host/app/service.h"
 #include "host/app/signals.h"
 #include "host/app/wiring.h"
@@ -24,12 +27,6 @@ namespace {
 
 // After the drain nothing runs in a module but what overran; stop() in a module may take this long.
 constexpr Milliseconds kModuleStopGrace{2'000};
-
-std::unique_ptr<SqliteInbox> openInbox(const Settings& settings, Clock& clock, Metrics& metrics) {
-  auto inbox = SqliteInbox::open(inboxSettings(settings), clock, metrics);
-  if (!inbox.ok()) throw StartupError(settings.inbox.sqlite_path, inbox.error().message);
-  return inbox.take();
-}
 
 std::vector<std::shared_ptr<ModuleRunner>> runnersOf(const std::vector<Lane>& lanes) {
   std::vector<std::shared_ptr<ModuleRunner>> runners;
@@ -56,7 +53,7 @@ struct App::Parts {
   std::unique_ptr<AdminServer> admin;
 
   Parts(const Settings& settings, StopSignals& signals)
-      : inbox(openInbox(settings, clock, metrics)),
+      : inbox(openInbox(settings, signals)),
         platform(platformSettings(settings), clock, metrics),
         guard(*inbox, platform, clock, metrics, guardSettings(settings)),
         routes(makeRoutes(settings)),
@@ -64,19 +61,26 @@ struct App::Parts {
         runners(runnersOf(lanes)),
         dispatcher(*inbox, guard, clock, metrics, dispatchSettings(settings), lanes),
         ingress(clock, metrics, *inbox, routes, ingressSettings(settings)),
-        admin(startAdmin(settings)) {
-    inbox->onFailure([this, &signals](const Error& error) {
-      logError("inbox", "storage has failed; refusing events and stopping",
-               {{"error", error.message}});
-      storage_failed = true;
-      signals.wake();
-    });
-  }
+        admin(startAdmin(settings)) {}
 
+  std::unique_ptr<SqliteInbox> openInbox(const Settings& settings, StopSignals& signals);
   std::unique_ptr<AdminServer> startAdmin(const Settings& settings);
   std::vector<std::string> notReady() const;
   nlohmann::json status() const;
 };
+
+// Who must hear of a failure is there before the first module starts.
+std::unique_ptr<SqliteInbox> App::Parts::openInbox(const Settings& settings, StopSignals& signals) {
+  auto opened = SqliteInbox::open(inboxSettings(settings), clock, metrics);
+  if (!opened.ok()) throw StartupError(settings.inbox.sqlite_path, opened.error().message);
+  opened.value()->onFailure([this, &signals](const Error& error) {
+    logError("inbox", "storage has failed; refusing events and stopping",
+             {{"error", error.message}});
+    storage_failed = true;
+    signals.wake();
+  });
+  return opened.take();
+}
 
 std::unique_ptr<AdminServer> App::Parts::startAdmin(const Settings& settings) {
   if (!settings.admin_enabled) return nullptr;
@@ -117,6 +121,11 @@ int App::webhookPort() const { return parts_->ingress.port(); }
 int App::adminPort() const { return parts_->admin ? parts_->admin->port() : 0; }
 bool App::storageFailed() const { return parts_->storage_failed; }
 
+bool App::hasStuckThreads() const {
+  return std::any_of(parts_->runners.begin(), parts_->runners.end(),
+                     [](const auto& runner) { return runner->stuck() > 0; });
+}
+
 void App::stop() {
   if (parts_->draining.exchange(true)) return;
   parts_->ingress.drain();
@@ -134,6 +143,13 @@ std::string address(const std::string& host, int port) {
 void logStart(const Settings& settings) {
   for (const std::string& variable : settings.variables) logInfo("config", "setting " + variable);
   for (const std::string& warning : settings.warnings) logWarn("config", warning);
+  const std::int64_t needed =
+      settings.gate.connections_max + settings.platform.connections_max + kFilesOfTheHost;
+  if (fileLimit() < needed) {
+    logWarn("app",
+            "the limit on open files is low; strangers' connections may take what calls need",
+            {{"limit", fileLimit()}, {"needed", needed}});
+  }
 }
 
 void logReady(const Settings& settings, const App& app) {
@@ -161,6 +177,8 @@ int waitForStop(StopSignals& signals) {
 }  // namespace
 
 int runHost(const std::string& config_file) {
+  protectSecrets();
+  raiseFileLimit();
   StopSignals signals;
   const Settings settings = loadSettings(config_file);
   logInit(logSettings(settings));
@@ -175,7 +193,10 @@ int runHost(const std::string& config_file) {
           {{"signal", signal}, {"drain", durationText(settings.dispatch.drain)}});
   app.stop();
   logInfo("app", "stopped");
-  return app.storageFailed() ? 1 : 0;
+  const int status = app.storageFailed() ? 1 : 0;
+  // A module's thread that never came back must not meet destructors.
+  if (app.hasStuckThreads()) std::_Exit(status);
+  return status;
 }
 
 }  // namespace modhost::host

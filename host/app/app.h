@@ -27,6 +27,9 @@ class App {
   // True once storage has failed for good: what was acknowledged is safe, nothing more is taken.
   bool storageFailed() const;
 
+  // Some module in this process has a thread that overran and never came back.
+  bool hasStuckThreads() const;
+
   // Graceful: webhooks get 503 from now on, running deliveries finish until `dispatch.drain`, the
   // rest is handed back. The destructor calls it too.
   void stop();

@@ -5,6 +5,13 @@
 #include <cstdio>
 #include <cstdlib>
 
+// For the end of a switch over all enumerators.
+#define MODHOST_UNREACHABLE()                                                    \
+  do {                                                                           \
+    std::fprintf(stderr, "%s:%d: not a valid enumerator\n", __FILE__, __LINE__); \
+    std::abort();                                                                \
+  } while (false)
+
 #define MODHOST_ASSERT(condition)                                                            \
   do {                                                                                       \
     if (!(condition)) {                                                                      \

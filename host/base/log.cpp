@@ -25,9 +25,10 @@ spdlog::level::level_enum levelOf(LogLevel level) {
 }
 
 spdlog::logger& logger() {
-  static const std::shared_ptr<spdlog::logger> instance = [] {
-    auto made = std::make_shared<spdlog::logger>("modhost",
-                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  // Never destroyed: a module's stuck thread may log while the process exits.
+  static spdlog::logger* const instance = [] {
+    auto* const made =
+        new spdlog::logger("modhost", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v", spdlog::pattern_time_type::utc);
     return made;
   }();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "host/app/module_set.h"
+#include "host/app/process.h"
 #include "host/cli/cli.h"
 
 namespace modhost::host {
@@ -25,6 +26,7 @@ int print(const std::string& text) {
 int check(const CheckOptions& options) {
   if (options.reference) return print(settingsReference());
   if (options.json_schema) return print(settingsJsonSchema());
+  protectSecrets();
   const Settings settings = loadSettings(options.config);
   checkModules(settings);
   for (const std::string& warning : settings.warnings)

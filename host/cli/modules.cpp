@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "host/app/process.h"
 #include "host/app/wiring.h"
 #include "host/cli/cli.h"
 #include "host/modules/runner_factory.h"
@@ -52,6 +53,7 @@ void printModule(const ModuleDescription& module, const std::string& file,
 }
 
 int listModules(const std::string& config) {
+  protectSecrets();
   const Settings settings = loadSettings(config);
   SystemClock clock;
   int unusable = 0;

@@ -55,7 +55,7 @@ void settleLife(DeliveryLife& life, const Settlement& settlement) {
       uncount(life);
       return waitAgain(life, WallTime{});
   }
-  MODHOST_ASSERT(false);
+  MODHOST_UNREACHABLE();
 }
 
 bool recoverLife(DeliveryLife& life) {

@@ -420,7 +420,7 @@ std::int64_t* InboxTables::counterOf(DeliveryState state) {
     case DeliveryState::kDropped:
       break;
   }
-  MODHOST_ASSERT(false);
+  MODHOST_UNREACHABLE();
   return nullptr;
 }
 
