@@ -108,13 +108,18 @@ std::optional<Bytes> findInEither(Bytes file, std::uint64_t offset, std::uint64_
   return found ? found : findInRange(*range, 8);
 }
 
+// Real files have a handful; the rest of a hostile file's are not looked at.
+constexpr int kNoteRangesMax = 64;
+
 std::optional<Bytes> findBySegments(Bytes file, const Elf64_Ehdr& header) {
   if (header.e_phentsize != sizeof(Elf64_Phdr)) return std::nullopt;
+  int ranges = 0;
   for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
     if (header.e_phoff > file.size()) return std::nullopt;
     const auto segment = load<Elf64_Phdr>(file, header.e_phoff + i * sizeof(Elf64_Phdr));
     if (!segment) return std::nullopt;
     if (segment->p_type != PT_NOTE) continue;
+    if (++ranges > kNoteRangesMax) return std::nullopt;
     if (auto found = findInEither(file, segment->p_offset, segment->p_filesz)) return found;
   }
   return std::nullopt;
@@ -122,11 +127,13 @@ std::optional<Bytes> findBySegments(Bytes file, const Elf64_Ehdr& header) {
 
 std::optional<Bytes> findBySections(Bytes file, const Elf64_Ehdr& header) {
   if (header.e_shentsize != sizeof(Elf64_Shdr)) return std::nullopt;
+  int ranges = 0;
   for (std::uint64_t i = 0; i < header.e_shnum; ++i) {
     if (header.e_shoff > file.size()) return std::nullopt;
     const auto section = load<Elf64_Shdr>(file, header.e_shoff + i * sizeof(Elf64_Shdr));
     if (!section) return std::nullopt;
     if (section->sh_type != SHT_NOTE) continue;
+    if (++ranges > kNoteRangesMax) return std::nullopt;
     if (auto found = findInEither(file, section->sh_offset, section->sh_size)) return found;
   }
   return std::nullopt;

@@ -19,6 +19,8 @@ constexpr const char* kArea = "modules";
 constexpr std::size_t kWires = 3;  // channel, stderr, pidfd of each process
 // A clock that is not the system's moves without waking poll(); look at it this often.
 constexpr Milliseconds kSleepMax{500};
+// What a dead worker may have left in its channel, a socket buffer many times over.
+constexpr int kDrainReadsMax = 64;
 
 }  // namespace
 
@@ -211,7 +213,12 @@ void WorkerPool::readFrames(Member& member) {
 // Dead. What it had still said counts: results in the socket are results.
 void WorkerPool::drainAndBury(Member& member) {
   WorkerProcess& process = *member.process;
-  while (process.readChannel() == WorkerProcess::Read::kSome) readFrames(member);
+  // What it forked may go on writing: its group ends first, and reading has an end.
+  process.signal(SIGKILL);
+  for (int reads = 0; reads < kDrainReadsMax; ++reads) {
+    if (process.readChannel() != WorkerProcess::Read::kSome) break;
+    readFrames(member);
+  }
   for (int reads = 0; process.stderrFd() >= 0 && reads < 16; ++reads) {
     const std::vector<std::string> lines = process.readLines();
     if (lines.empty()) break;
