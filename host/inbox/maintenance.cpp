@@ -33,8 +33,8 @@ void Maintenance::loop() {
       retain();
       retain_at = now + settings_.retention_period;
     }
-    checkpoint();
     if (!waitUntil(now + settings_.checkpoint_period)) return;
+    checkpoint();
   }
 }
 
