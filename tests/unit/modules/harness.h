@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/base/mutex.h"
@@ -58,7 +59,7 @@ class HeldCalls final : public PlatformCalls {
     {
       MutexLock lock(mutex_);
       REQUIRE(index < held_.size());
-      done = held_[index].done;
+      done = std::exchange(held_[index].done, nullptr);  // it holds the attempt, which holds us
     }
     done(std::move(reply));
   }
