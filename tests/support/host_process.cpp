@@ -40,6 +40,21 @@ ProcessEnd endOf(int status) {
   return {WEXITSTATUS(status), 0};
 }
 
+std::string fileTextFrom(const std::string& file, std::uintmax_t offset) {
+  std::stringstream text;
+  std::ifstream in(file);
+  in.seekg(static_cast<std::streamoff>(offset));
+  text << in.rdbuf();
+  return text.str();
+}
+
+// The parent's pid in /proc/<pid>/stat: behind the name, which may hold blanks, and the state.
+pid_t parentOf(const std::string& pid) {
+  const std::string stat = fileTextFrom("/proc/" + pid + "/stat", 0);
+  const std::size_t name_end = stat.rfind(')');
+  return name_end == std::string::npos ? 0 : std::atoi(stat.c_str() + name_end + 4);
+}
+
 using Curl = std::unique_ptr<CURL, void (*)(CURL*)>;
 
 size_t appendBody(char* data, size_t size, size_t count, void* body) {
@@ -52,7 +67,6 @@ HttpAnswer perform(const Curl& curl) {
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, appendBody);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer.body);
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 60L);
   if (curl_easy_perform(curl.get()) != CURLE_OK) return {};
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -64,6 +78,7 @@ Curl curlFor(int port, const std::string& path) {
   Curl curl(curl_easy_init(), curl_easy_cleanup);
   const std::string url = "http://127.0.0.1:" + std::to_string(port) + path;
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 60L);
   return curl;
 }
 
@@ -107,11 +122,7 @@ ProcessEnd waitForEnd(pid_t pid) {
   return endOf(status);
 }
 
-std::string fileText(const std::string& file) {
-  std::stringstream text;
-  text << std::ifstream(file).rdbuf();
-  return text.str();
-}
+std::string fileText(const std::string& file) { return fileTextFrom(file, 0); }
 
 void writeFile(const std::string& file, const std::string& text) { std::ofstream(file) << text; }
 
@@ -132,11 +143,13 @@ void HostProcess::configure(const std::string& modules_and_routes) {
 }
 
 void HostProcess::start() {
-  const std::string before = log();
+  std::error_code no_file_yet;
+  const std::uintmax_t known = std::filesystem::file_size(file("stderr"), no_file_yet);
+  const std::uintmax_t before = no_file_yet ? 0 : known;
   pid_ = startProcess({MODHOST_TEST_PROGRAM, "run", "-c", file("modules.yaml")}, variables_,
                       file("stdout"), file("stderr"));
   const bool ready = eventually([&] {
-    const std::string since = log().substr(before.size());
+    const std::string since = fileTextFrom(file("stderr"), before);
     port_ = portAfter(since, "webhook=http://127.0.0.1:");
     admin_port_ = portAfter(since, "admin=http://127.0.0.1:");
     int status = 0;
@@ -145,7 +158,7 @@ void HostProcess::start() {
     return port_ != 0 || gone;
   });
   REQUIRE_MESSAGE((ready && pid_ != 0), "modhost did not get ready:\n",
-                  log().substr(before.size()));
+                  fileTextFrom(file("stderr"), before));
 }
 
 ProcessEnd HostProcess::run(const std::vector<std::string>& arguments) {
@@ -155,10 +168,27 @@ ProcessEnd HostProcess::run(const std::vector<std::string>& arguments) {
   return waitForEnd(startProcess(all, variables_, file("stdout"), file("stderr")));
 }
 
-void HostProcess::kill() {
+bool HostProcess::endedByItself() const {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == pid_;
+}
+
+std::vector<pid_t> HostProcess::children() const {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename().string();
+    const bool is_pid = name.find_first_not_of("0123456789") == std::string::npos;
+    if (is_pid && parentOf(name) == pid_) found.push_back(std::atoi(name.c_str()));
+  }
+  return found;
+}
+
+ProcessEnd HostProcess::kill() {
   ::kill(pid_, SIGKILL);
-  waitForEnd(pid_);
+  const ProcessEnd end = waitForEnd(pid_);
   pid_ = 0;
+  return end;
 }
 
 ProcessEnd HostProcess::terminate() {
@@ -168,7 +198,8 @@ ProcessEnd HostProcess::terminate() {
   return end;
 }
 
-HttpAnswer postWebhook(int port, const std::string& body, const std::string& secret) {
+HttpAnswer postWebhook(int port, const std::string& body, const std::string& secret,
+                       std::chrono::milliseconds patience) {
   const Curl curl = curlFor(port, "/webhook");
   const std::string signature = "X-Unique-Signature: " + hex(HmacKey(secret).sign(body));
   const std::string created = "X-Unique-Created-At: " + std::to_string(std::time(nullptr));
@@ -179,6 +210,7 @@ HttpAnswer postWebhook(int port, const std::string& body, const std::string& sec
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body.data());
   curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(patience.count()));
   return perform(curl);
 }
 

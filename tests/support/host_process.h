@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -51,10 +52,13 @@ class HostProcess {
   // Runs another subcommand to its end, e.g. {"check"}; `-c` is added.
   ProcessEnd run(const std::vector<std::string>& arguments);
 
-  void kill();             // SIGKILL, and waits
+  ProcessEnd kill();       // SIGKILL, and waits
   ProcessEnd terminate();  // SIGTERM, and waits
   bool running() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
+  // It is no more, though nobody told it to end; kill() or terminate() says how.
+  bool endedByItself() const;
+  std::vector<pid_t> children() const;
 
   int port() const { return port_; }
   int adminPort() const { return admin_port_; }
@@ -77,8 +81,10 @@ struct HttpAnswer {
   std::string body;
 };
 
-// A webhook as the platform sends it, over a fresh connection. Any thread.
-HttpAnswer postWebhook(int port, const std::string& body, const std::string& secret = kTestSecret);
+// A webhook as the platform sends it, over a fresh connection, which is cut when no answer came
+// within `patience`. Any thread.
+HttpAnswer postWebhook(int port, const std::string& body, const std::string& secret = kTestSecret,
+                       std::chrono::milliseconds patience = std::chrono::seconds(60));
 HttpAnswer httpGet(int port, const std::string& path);
 
 // Polls `condition` until it holds; false after a safety limit far beyond what any machine needs.
@@ -88,8 +94,6 @@ bool eventually(Condition condition);
 }  // namespace modhost::host
 
 #include <poll.h>
-
-#include <chrono>
 
 namespace modhost::host {
 
