@@ -102,6 +102,21 @@ bool sendAll(int fd, std::string_view bytes) {
   return true;
 }
 
+std::string faultOf(const CallScript& script) {
+  switch (script.cut) {
+    case CallScript::Cut::kBeforeReading:
+      return "cut before reading";
+    case CallScript::Cut::kAfterHandling:
+      return "cut after handling";
+    case CallScript::Cut::kMidReply:
+      return "cut mid reply";
+    case CallScript::Cut::kNone:
+      break;
+  }
+  if (script.status != 0) return std::to_string(script.status) + (script.handled ? " handled" : "");
+  return script.latency.count() > 0 ? "slow" : "";
+}
+
 bool peerHasGone(int fd) {
   pollfd entry{fd, POLLRDHUP, 0};
   return ::poll(&entry, 1, 0) > 0 && (entry.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
@@ -203,6 +218,11 @@ void RecordingPlatform::clearScripts() {
   rules_.clear();
   for (const auto& hold : holds_) hold->release();
   holds_.clear();
+}
+
+void RecordingPlatform::decideOtherwise(Decide decide) {
+  MutexLock lock(mutex_);
+  decide_ = std::move(decide);
 }
 
 void RecordingPlatform::setSearchResults(std::vector<json> results) {
@@ -308,7 +328,9 @@ void RecordingPlatform::reap() {
 void RecordingPlatform::serve(Connection& connection) {
   while (serveOne(connection)) {
   }
-  if (connection.create_was_answered && connection.broken) ++unheard_creates_;
+  if (connection.create_was_answered) {
+    ++(connection.broken ? unheard_creates_ : last_word_creates_);
+  }
   ::shutdown(connection.fd.get(), SHUT_RDWR);
   changed();
   connection.ended = true;
@@ -338,6 +360,7 @@ bool RecordingPlatform::serveOne(Connection& connection) {
   RecordedCall call = parseHead(buffer.substr(0, head_end));
   buffer.erase(0, head_end + 4);
   const CallScript script = scriptFor(call);
+  call.fault = faultOf(script);
   if (script.cut == CallScript::Cut::kBeforeReading) {
     remember(std::move(call));
     return false;
@@ -356,14 +379,19 @@ bool RecordingPlatform::serveOne(Connection& connection) {
 }
 
 CallScript RecordingPlatform::scriptFor(const RecordedCall& call) {
-  CallScript chosen;
-  MutexLock lock(mutex_);
-  for (Rule& rule : rules_) {
-    if (!matches(rule.match, call)) continue;
-    ++rule.seen;
-    if (rule.match.nth == 0 || rule.match.nth == rule.seen) chosen = rule.script;
+  std::optional<CallScript> chosen;
+  Decide decide;
+  {
+    MutexLock lock(mutex_);
+    decide = decide_;
+    for (Rule& rule : rules_) {
+      if (!matches(rule.match, call)) continue;
+      ++rule.seen;
+      if (rule.match.nth == 0 || rule.match.nth == rule.seen) chosen = rule.script;
+    }
   }
-  return chosen;
+  if (chosen) return *chosen;
+  return decide ? decide(call) : CallScript{};
 }
 
 void RecordingPlatform::remember(RecordedCall call) {
@@ -377,13 +405,16 @@ void RecordingPlatform::remember(RecordedCall call) {
 bool RecordingPlatform::answer(Connection& connection, const RecordedCall& call,
                                const CallScript& script) {
   if (script.hold && !script.hold_reply) script.hold->pass();
-  const Reply reply = script.status == 0
-                          ? handle(call)
-                          : Reply{script.status, script.body, script.content_type, script.headers};
+  Reply reply{0, ""};
+  if (script.status == 0 || script.handled) reply = handle(call);
+  bool made_row = isCreate(call) && reply.status == 201;
+  if (script.status != 0) {
+    if (std::exchange(made_row, false)) ++cut_creates_;
+    reply = {script.status, script.body, script.content_type, script.headers};
+  }
   changed();
   if (script.hold && script.hold_reply) script.hold->pass();
   if (script.latency.count() > 0) std::this_thread::sleep_for(script.latency);
-  const bool made_row = isCreate(call) && script.status == 0 && reply.status == 201;
   if (script.cut != CallScript::Cut::kNone) {
     if (made_row) ++cut_creates_;
     if (script.cut == CallScript::Cut::kMidReply) writeReply(connection, reply, true);

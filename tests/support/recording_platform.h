@@ -35,6 +35,7 @@ struct RecordedCall {
   std::string body;
   nlohmann::json json;  // the parsed body; null when it is empty or no JSON
   SteadyTime at{};      // when its head had been read
+  std::string fault;    // what a script did to it, e.g. "503" or "cut after handling"
 };
 
 struct MessageLogRow {
@@ -86,7 +87,8 @@ struct CallScript {
     kAfterHandling,  // the endpoint has done its work; the reply is never written
     kMidReply,       // likewise, and half of the reply is written
   };
-  int status = 0;         // 0: the endpoint answers; else the endpoint is not asked
+  int status = 0;        // 0: the endpoint answers; else the endpoint is not asked
+  bool handled = false;  // with `status`: the endpoint has done its work, as behind a gateway's 504
   std::string body = {};  // with `status`
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers = {};
@@ -114,6 +116,9 @@ class RecordingPlatform {
   // A script that holds matching calls; the platform releases it in its destructor at the latest.
   std::shared_ptr<Hold> hold(CallMatch match, bool hold_reply = false);
   void clearScripts();
+  // Asked for each call that no script is for; from any connection's thread, several at once.
+  using Decide = std::function<CallScript(const RecordedCall&)>;
+  void decideOtherwise(Decide decide);
   // What a search answers (default: three documents) and what a completion says.
   void setSearchResults(std::vector<nlohmann::json> results);
   void setCompletion(nlohmann::json content);
@@ -127,10 +132,13 @@ class RecordingPlatform {
 
   // Connections accepted so far.
   int accepts() const { return accepts_.load(); }
-  // Rows made whose reply it cut itself, by script.
+  // Rows made whose reply it cut, or put another in the place of, by script.
   int cutCreates() const { return cut_creates_.load(); }
   // Rows made whose reply was written although the client had gone (or went without reading it).
   int unheardCreates() const { return unheard_creates_.load(); }
+  // Rows made whose reply was read, as the last on its connection: a client that was killed then
+  // may not have taken note of it.
+  int lastWordCreates() const { return last_word_creates_.load(); }
 
   // Waits until `reached` holds, re-checked after each request; false after a generous safety
   // limit. `reached` runs without a lock held and may call every method here.
@@ -177,12 +185,13 @@ class RecordingPlatform {
 
   // Synchronise themselves.
   std::atomic<bool> stopping_{false};
-  std::atomic<int> accepts_{0}, cut_creates_{0}, unheard_creates_{0};
+  std::atomic<int> accepts_{0}, cut_creates_{0}, unheard_creates_{0}, last_word_creates_{0};
 
   mutable Mutex mutex_;
   mutable CondVar changed_;
   mutable std::uint64_t version_ GUARDED_BY(mutex_) = 0;
   std::vector<Rule> rules_ GUARDED_BY(mutex_);
+  Decide decide_ GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Hold>> holds_ GUARDED_BY(mutex_);
   std::vector<RecordedCall> calls_ GUARDED_BY(mutex_);
   std::vector<MessageLogRow> rows_ GUARDED_BY(mutex_);
