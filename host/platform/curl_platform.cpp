@@ -2,8 +2,9 @@
 // it; in each round it takes them, ends what is too late, starts what is due, lets libcurl work,
 // and polls.
 //
-// A call is either waiting (`due_` says from when it may go: at once, after a back-off, after its
-// company's pause) or on the wire (it holds a CurlTry).
+// A call is either waiting or on the wire (then it holds a CurlTry). One that waits stands in `due_`
+// until the moment from which it may go has come (at once, after a back-off, after its company's
+// pause), then in `turns_` until a connection is free.
 #include "host/platform/curl_platform.h"
 
 #include <curl/curl.h>
@@ -23,6 +24,7 @@
 #include "host/base/startup_error.h"
 #include "host/base/thread.h"
 #include "host/platform/call_metrics.h"
+#include "host/platform/company_turns.h"
 #include "host/platform/curl_try.h"
 
 namespace modhost::host {
@@ -117,6 +119,7 @@ class CurlPlatform::Impl {
   void stopAll();
   void endLate();
   void startDue();
+  void callTurns(SteadyTime now);
   void start(Call& call);
   void drive();
   void tryEnded(Call& call, CURLcode code);
@@ -129,6 +132,11 @@ class CurlPlatform::Impl {
   void stopWaiting(const Call& call);
   void finish(Call& call, Result<PlatformReply> reply);
   Milliseconds pollTime() const;
+  std::size_t waiting() const { return deadlines_.size(); }
+  int triesOf(const PlatformRequest& request) const {
+    const int tries = settings_.retry.tries;
+    return request.tries_max > 0 ? std::min(request.tries_max, tries) : tries;
+  }
   bool hasFreeSlot() const {
     return on_wire_ < static_cast<std::size_t>(settings_.connections_max);
   }
@@ -145,8 +153,9 @@ class CurlPlatform::Impl {
   // The thread's own.
   CallMetrics metrics_;
   std::unordered_map<PlatformCallId, std::unique_ptr<Call>> calls_;
-  std::set<std::pair<SteadyTime, PlatformCallId>> due_;        // of the waiting ones
-  std::set<std::pair<SteadyTime, PlatformCallId>> deadlines_;  // of the waiting ones
+  std::set<std::pair<SteadyTime, PlatformCallId>> due_;        // of those waiting for a moment
+  CompanyTurns turns_;                                         // those waiting for a connection
+  std::set<std::pair<SteadyTime, PlatformCallId>> deadlines_;  // of both
   std::unordered_map<std::string, SteadyTime> pauses_;         // company → until
   std::vector<std::unique_ptr<CurlTry>> idle_;                 // at most connections_max
   std::size_t on_wire_ = 0;
@@ -221,7 +230,7 @@ void CurlPlatform::Impl::run() {
     endLate();
     startDue();
     drive();
-    metrics_.waiting(due_.size());
+    metrics_.waiting(waiting());
     curl_multi_poll(multi_, nullptr, 0, static_cast<int>(pollTime().count()), nullptr);
   }
   stopAll();
@@ -257,7 +266,7 @@ void CurlPlatform::Impl::begin(Order order) {
   wait(call, call.started);
   if (const char* why = whyRefused(call.request)) {
     finish(call, Error{ErrorKind::kInvalid, why});
-  } else if (due_.size() > settings_.waiting_max) {
+  } else if (waiting() > settings_.waiting_max) {
     finish(call, Error{ErrorKind::kUnavailable, "too many platform calls wait already"});
   }
 }
@@ -292,8 +301,9 @@ void CurlPlatform::Impl::endLate() {
 
 void CurlPlatform::Impl::startDue() {
   const SteadyTime now = clock_.steadyNow();
-  while (hasFreeSlot() && !due_.empty() && due_.begin()->first <= now) {
-    Call& call = *calls_.at(due_.begin()->second);
+  callTurns(now);
+  while (hasFreeSlot() && !turns_.empty()) {
+    Call& call = *calls_.at(turns_.take());
     const SteadyTime paused_until = pausedUntil(call.request.company_id);
     stopWaiting(call);
     if (paused_until > now) {
@@ -301,6 +311,14 @@ void CurlPlatform::Impl::startDue() {
     } else {
       start(call);
     }
+  }
+}
+
+void CurlPlatform::Impl::callTurns(SteadyTime now) {
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const auto due = *due_.begin();
+    due_.erase(due_.begin());
+    turns_.add(calls_.at(due.second)->request.company_id, due);
   }
 }
 
@@ -342,7 +360,7 @@ void CurlPlatform::Impl::tryEnded(Call& call, CURLcode code) {
   if (delay && reply.ok() && reply.value().status == 429) {
     pause(call.request.company_id, *delay);
   }
-  const bool again = delay && call.tries_made < settings_.retry.tries;
+  const bool again = delay && call.tries_made < triesOf(call.request);
   if (again && now + *delay < call.request.deadline) {
     wait(call, now + *delay);
   } else {
@@ -391,6 +409,7 @@ void CurlPlatform::Impl::wait(Call& call, SteadyTime due) {
 
 void CurlPlatform::Impl::stopWaiting(const Call& call) {
   due_.erase({call.due, call.id});
+  turns_.remove(call.request.company_id, {call.due, call.id});
   deadlines_.erase({call.request.deadline, call.id});
 }
 
@@ -404,12 +423,11 @@ void CurlPlatform::Impl::finish(Call& call, Result<PlatformReply> reply) {
 }
 
 Milliseconds CurlPlatform::Impl::pollTime() const {
-  if (due_.empty()) return kIdleSlice;
+  if (deadlines_.empty()) return kIdleSlice;
   const SteadyTime now = clock_.steadyNow();
-  if (hasFreeSlot() && due_.begin()->first <= now) return Milliseconds(0);
+  if (hasFreeSlot() && !turns_.empty()) return Milliseconds(0);
   SteadyTime next = deadlines_.begin()->first;
-  const auto later = due_.upper_bound({now, ~PlatformCallId{0}});
-  if (later != due_.end()) next = std::min(next, later->first);
+  if (!due_.empty()) next = std::min(next, due_.begin()->first);
   return std::clamp(std::chrono::ceil<Milliseconds>(next - now), Milliseconds(0), kClockSlice);
 }
 

@@ -18,6 +18,7 @@ struct PlatformRequest {
   std::string user_id;     // x-user-id
   std::string company_id;  // x-company-id; also what a 429 pauses
   SteadyTime deadline{};   // of the call with all its tries
+  int tries_max = 0;       // fewer tries than configured; 0: as configured
 };
 
 // What came back. Any HTTP status is a reply; an Error means there was none within the deadline.
@@ -43,7 +44,8 @@ class Platform {
   virtual ~Platform() = default;
 
   // Starts a call. Three tries on connection errors, 429 (Retry-After; every other call of that
-  // company waits too) and 5xx, with exponential delay and jitter, none beyond the deadline.
+  // company waits too) and 5xx, with exponential delay and jitter, none beyond the deadline. Calls
+  // that wait for a connection get it in turns of their companies.
   virtual PlatformCallId call(PlatformRequest request, PlatformDone done) = 0;
 
   // Stops a call: no further try; `done` gets kCancelled unless it has run. What is on the wire is

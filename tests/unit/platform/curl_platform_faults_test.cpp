@@ -268,6 +268,56 @@ TEST_SUITE("platform") {
     CHECK(server.callCount("POST", "/search/search") == 1);
   }
 
+  TEST_CASE("platform: a call with fewer tries is not repeated and still pauses its company") {
+    RecordingPlatform server;
+    server.script({"GET", "", 0, ""}, answering(429, "3600"));
+    server.script({"POST", "/first", 0, ""}, answering(503));
+    PlatformClientSettings settings = quickSettings(server.apiBase());
+    settings.retry.retry_after_max = std::chrono::minutes(10);
+    Client client(settings);
+    PlatformRequest once = client.request("POST", "/first", "{}");
+    once.tries_max = 1;
+    CHECK(client.run(once).reply.take().status == 503);
+    CHECK(server.callCount() == 1);
+    once = client.request("GET", "/messages/m_1");
+    once.tries_max = 1;
+
+    CHECK(client.run(once).reply.take().status == 429);
+
+    CHECK(server.callCount() == 2);
+    PlatformRequest next = client.request("POST", "/search/search", "{}");
+    next.deadline = client.now() + Milliseconds(20);
+    CHECK(kindOf(client.run(next)) == ErrorKind::kTimeout);
+  }
+
+  TEST_CASE("platform: companies take turns while calls wait for a connection") {
+    RecordingPlatform server;
+    const auto hold = server.hold({"", "/first", 0, ""});
+    PlatformClientSettings settings = quickSettings(server.apiBase());
+    settings.connections_max = 1;
+    Client client(settings);
+    std::vector<Client::Started> started;
+    started.push_back(client.start(client.request("POST", "/first", "{}")));
+    REQUIRE(hold->waitForArrivals());
+    for (int n = 0; n < 20; ++n) {
+      started.push_back(client.start(client.request("POST", "/search/search", "{}")));
+    }
+    for (const char* company : {"303", "404"}) {
+      PlatformRequest other = client.request("POST", "/search/search", "{}");
+      other.company_id = company;
+      started.push_back(client.start(other));
+    }
+
+    hold->release();
+    for (Client::Started& one : started) CHECK(one.outcome.get().reply.ok());
+
+    const auto calls = server.calls();
+    REQUIRE(calls.size() == 23);
+    std::set<std::string> first_three;
+    for (std::size_t n = 1; n <= 3; ++n) first_three.insert(calls[n].headers.at("x-company-id"));
+    CHECK(first_three == std::set<std::string>{"202", "303", "404"});
+  }
+
   TEST_CASE("platform: calls of a paused company go on when the pause has passed") {
     RecordingPlatform server;
     server.script({"", "", 1, ""}, answering(429, "1"));
