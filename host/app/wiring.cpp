@@ -54,6 +54,7 @@ PlatformClientSettings platformSettings(const Settings& settings) {
 GuardSettings guardSettings(const Settings& settings) {
   GuardSettings made;
   made.apology = settings.dispatch.apology;
+  made.stop_poll = settings.dispatch.stop_poll;
   return made;
 }
 

@@ -133,6 +133,10 @@ const std::vector<Key<S>> kSettingsKeys = {
     {{"dispatch.overrun_grace", kDuration, "1s", "0", "1m", "",
       "Between telling a module that its deadline has passed and giving up on it."},
      [](S& s) -> Slot { return &s.dispatch.overrun_grace; }},
+    {{"dispatch.stop_poll", kDuration, "2s", "0", "1m", "",
+      "How often a running delivery's message is looked at for the user's stop; 0: never, then only the "
+      "closing looks."},
+     [](S& s) -> Slot { return &s.dispatch.stop_poll; }},
     {{"dispatch.drain", kDuration, "30s", "0", "1h", "",
       "How long a stopping host waits for running deliveries before it hands them back."},
      [](S& s) -> Slot { return &s.dispatch.drain; }},

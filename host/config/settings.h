@@ -57,7 +57,7 @@ struct Settings {
   } inbox;
 
   struct Dispatch {
-    Ms answer_within{}, close_within{}, overrun_grace{}, drain{};
+    Ms answer_within{}, close_within{}, overrun_grace{}, stop_poll{}, drain{};
     int interruptions_max = 0, window = 0;
     std::string unrouted;  // "count" or "dead_letter"
     std::string apology;

@@ -69,7 +69,9 @@ void Closings::callGuard(Open& open, bool apologise) {
   open.state = State::kCalling;
   open.apologising = apologise;
   ++calls_out_;
-  const bool ended_well = isGood(ending.end) && !ending.apology_owed;
+  // Steps of an answer that the user stopped were not completed.
+  const bool stopped = ending.end == End::kStopped;
+  const bool ended_well = isGood(ending.end) && !stopped && !ending.apology_owed;
   const bool look_first = ending.end == End::kNotConfigured;
   guard_.close({ending.delivery, ended_well, apologise, look_first},
                [mailbox = mailbox_, key = ending.delivery.key](bool all_accepted) {

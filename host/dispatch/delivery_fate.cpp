@@ -57,6 +57,7 @@ bool saidSo(Kind kind) {
 }  // namespace
 
 Fate decideFate(const AttemptReport& report, const FateLimits& limits) {
+  if (report.user_stopped) return endAs(End::kStopped, "");
   if (report.deadline_passed && !saidSo(report.end.kind)) {
     return endAs(End::kOverran, report.end.text);
   }
@@ -82,7 +83,7 @@ Milliseconds backoffAfter(const RetrySettings& retry, int attempt) {
   return std::min(delay, retry.backoff_max);
 }
 
-bool isGood(End end) { return end == End::kOk || end == End::kSkipped; }
+bool isGood(End end) { return end == End::kOk || end == End::kSkipped || end == End::kStopped; }
 
 std::string_view endWord(End end) {
   switch (end) {
@@ -102,6 +103,8 @@ std::string_view endWord(End end) {
       return "not_configured";
     case End::kExpired:
       return "expired";
+    case End::kStopped:
+      return "stopped";
   }
   MODHOST_UNREACHABLE();
 }

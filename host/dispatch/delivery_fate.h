@@ -13,6 +13,7 @@ namespace modhost::host {
 struct AttemptReport {
   AttemptEnd end;
   bool deadline_passed = false;  // it came back after its deadline, or never
+  bool user_stopped = false;     // before it came back
   int attempts = 1;              // counted, this one included
   int interruptions = 0;         // counted before this one
   // Of a module that answers: until answer_within has passed. Empty for all others.
@@ -38,7 +39,8 @@ struct Fate {
   std::string error;  // at most kErrorBytesMax
 };
 
-// What the module said stands, also when it said so within overrun_grace. All else after the
+// After the user's stop the delivery ends as kStopped, whatever the module said or became of it.
+// Otherwise what the module said stands, also when it said so within overrun_grace. All else after the
 // deadline is kOverran and not given again. An ok of a module that answers, without an answer,
 // ended as kFailed. A retry that could not run before answer_within is none.
 Fate decideFate(const AttemptReport& report, const FateLimits& limits);

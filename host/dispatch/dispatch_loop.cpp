@@ -190,6 +190,9 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
       [mailbox = mailbox_, key, token](AttemptEnd end) {
         mailbox->post(AttemptEnded{key, token, std::move(end)});
       });
+  held.guarded->watchForStop([mailbox = mailbox_, key, token] {
+    mailbox->post(AttemptStopped{key, token});
+  });
 }
 
 // --- what others report, and what time brings ---
@@ -215,6 +218,13 @@ void DispatchLoop::on(const AttemptQuiet& message) {
   Held* held = find(lane, message.key, message.token);
   MODHOST_ASSERT(held != nullptr && held->phase == Held::Phase::kFencing);
   decide(lane, *held);
+}
+
+// The guard lets its calls out until it ends: what it has of the answer, it may still write.
+void DispatchLoop::on(const AttemptStopped& message) {
+  LaneState& lane = laneOf(message.key.target);
+  const Held* held = find(lane, message.key, message.token);
+  if (held != nullptr && held->withModule()) lane.lane.runner->cancel(message.token);
 }
 
 void DispatchLoop::on(const ClosingCallsDone& message) { closings_.done(message); }
@@ -260,9 +270,7 @@ void DispatchLoop::handBackRunning() {
   drained_ = true;
   for (auto& [target, lane] : lanes_) {
     for (auto& [seq, held] : lane.held) {
-      const bool with_module =
-          held.phase == Held::Phase::kRunning || held.phase == Held::Phase::kOverrunning;
-      if (!with_module) continue;
+      if (!held.withModule()) continue;
       held.handing_back = true;
       lane.lane.runner->cancel(held.token);
       leaveModule(lane, held);
@@ -284,7 +292,7 @@ void DispatchLoop::leaveModule(LaneState& lane, Held& held) {
 }
 
 void DispatchLoop::decide(LaneState& lane, Held& held) {
-  if (held.handing_back) return handBack(lane, held);
+  if (held.handing_back && !held.guarded->userStopped()) return handBack(lane, held);
   const DeliveryKey& key = held.delivery.key;
   const Result<Guard::Standing> standing = guard_.standing(key);
   if (!standing) inboxFailed(standing.error());
@@ -297,6 +305,7 @@ void DispatchLoop::decide(LaneState& lane, Held& held) {
 Fate DispatchLoop::fateOf(const LaneState& lane, const Held& held, bool answered) const {
   AttemptReport report{held.end,
                        held.deadline_passed,
+                       held.guarded->userStopped(),
                        held.delivery.attempts,
                        held.delivery.interruptions,
                        std::nullopt,
@@ -369,7 +378,8 @@ void DispatchLoop::endForGood(LaneState& lane, Held& held, End end, std::string 
        {"attempt", held.delivery.attempts},
        {"end", endWord(end)},
        {"error", error}});
-  const bool apology_owed = lane.owesAnswer(*event) && !standing.answered;
+  // Who pressed stop waits for nothing more.
+  const bool apology_owed = end != End::kStopped && lane.owesAnswer(*event) && !standing.answered;
   Ending ending{held.delivery,       end,         std::move(error), held.stale_at,
                 standing.open_steps, apology_owed};
   release(lane, held);

@@ -51,6 +51,7 @@ class DispatchLoop {
   void read(const DispatchMail& mail);
   void on(const AttemptEnded& message);
   void on(const AttemptQuiet& message);
+  void on(const AttemptStopped& message);
   void on(const ClosingCallsDone& message);
   void fireTimers();
   void timeIsUp(LaneState& lane, Held& held);

@@ -29,13 +29,19 @@ struct AttemptQuiet {
   AttemptToken token = 0;
 };
 
+// The user pressed stop while the module has this attempt.
+struct AttemptStopped {
+  DeliveryKey key;
+  AttemptToken token = 0;
+};
+
 // A round of closing calls is over; `all_accepted` as Guard::close reports it.
 struct ClosingCallsDone {
   DeliveryKey key;
   bool all_accepted = false;
 };
 
-using DispatchMessage = std::variant<AttemptEnded, AttemptQuiet, ClosingCallsDone>;
+using DispatchMessage = std::variant<AttemptEnded, AttemptQuiet, AttemptStopped, ClosingCallsDone>;
 
 struct DispatchMail {
   std::set<Target>

@@ -12,7 +12,8 @@
 //     waits for a retry holds its chat up until it has ended or is older than answer_within. The
 //     chat is free again once the end is decided: what is still owed to it is written into that
 //     event's own message;
-//   - when a module is saturated, the companies whose deliveries are in its window take turns.
+//   - when a module is saturated, the companies whose deliveries are in its window take turns;
+//   - after the user's stop the module is told, its end is awaited, and the delivery is done.
 //
 // One thread owns all state; completions, readiness and stop requests reach it through a queue. It
 // blocks only on the inbox. All its waits are measured on the steady clock: a jump of the wall

@@ -14,7 +14,7 @@ const std::vector<double> kAttemptSeconds = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5,
 std::map<End, Counter> endCounters(Metrics& metrics, const Target& target) {
   std::map<End, Counter> counters;
   for (const End end : {End::kOk, End::kSkipped, End::kRejected, End::kFailed, End::kOverran,
-                        End::kInterrupted, End::kNotConfigured, End::kExpired}) {
+                        End::kInterrupted, End::kNotConfigured, End::kExpired, End::kStopped}) {
     counters.emplace(
         end, metrics.counter("modhost_deliveries_total", "Deliveries that ended for good, by how.",
                              {{"module", target}, {"end", std::string(endWord(end))}}));

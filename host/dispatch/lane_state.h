@@ -32,6 +32,8 @@ struct Held {
   AttemptEnd end;
   bool deadline_passed = false;
   bool handing_back = false;  // fenced because the host stops
+
+  bool withModule() const { return phase == Phase::kRunning || phase == Phase::kOverrunning; }
 };
 
 struct LaneMetrics {

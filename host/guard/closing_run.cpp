@@ -78,41 +78,43 @@ void ClosingRun::partEnded() {
 }
 
 void ClosingRun::apologise() {
-  if (!closing_.apologise || closing_.delivery.event->assistant_message_id.empty()) return end();
-  switch (ledger_->answer().state()) {
-    case AnswerState::kNone:
-      return closing_.look_first ? askWhetherAnswered() : writeApology();
-    case AnswerState::kIntended:
-      return askWhetherAnswered();
-    case AnswerState::kWritten:
-    case AnswerState::kApologised:
-      return end();
-  }
+  const bool due = closing_.apologise && !closing_.delivery.event->assistant_message_id.empty();
+  const AnswerState answer = ledger_->answer().state();
+  const bool stands = answer == AnswerState::kWritten || answer == AnswerState::kApologised;
+  if (!due || stands) return end();
+  lookBeforeWriting();
 }
 
-std::string ClosingRun::messagePath() const {
-  return "/messages/" + pathSegment(closing_.delivery.event->assistant_message_id);
+// An answer was on its way when last heard of, or nobody here knows of one.
+bool ClosingRun::mayBeAnswered() const {
+  return closing_.look_first || ledger_->answer().state() == AnswerState::kIntended;
 }
 
-void ClosingRun::askWhetherAnswered() {
+// Once when only the user's stop can be found; with all tries when an answer can.
+void ClosingRun::lookBeforeWriting() {
   const Event& event = *closing_.delivery.event;
-  core_->sendOwn(
-      event, "GET", messagePath() + "?chatId=" + pathSegment(event.chat_id), "",
-      [self = shared_from_this()](PlatformOutcome outcome) { self->answerFound(outcome); });
+  const auto found = [self = shared_from_this()](PlatformOutcome outcome) {
+    self->messageFound(outcome);
+  };
+  if (mayBeAnswered()) return core_->sendOwn(event, "GET", messageLookPath(event), "", found);
+  core_->lookAtMessage(event, core_->clock.steadyNow() + core_->settings.call_timeout, found);
 }
 
-// Never over an answer that stands: without a readable message nothing is written.
-void ClosingRun::answerFound(const PlatformOutcome& outcome) {
-  const auto message = isSuccess(outcome) ? parseObject(outcome.reply.value().body) : std::nullopt;
-  if (!message || !message->contains("id")) {
+// Never over an answer that stands: where one may, nothing is written without a readable message.
+// Where none can, an apology too many is better than a chat that hangs.
+void ClosingRun::messageFound(const PlatformOutcome& outcome) {
+  const auto message = messageIn(outcome);
+  if (message && isAborted(*message)) return end();
+  const std::string text = message ? textMember(*message, "text") : "";
+  // A host that died between the apology's reply and its record has written it already.
+  if (!text.empty() && text == core_->settings.apology) return apologyStands();
+  if (!mayBeAnswered()) return writeApology();
+  if (!message) {
     failed("reading a message whose write is in doubt", outcome);
     return end();
   }
-  if (textMember(*message, "text").empty()) return writeApology();
-  ledger_->answer().written(ledger_->key(), [self = shared_from_this()](Result<void> recorded) {
-    self->core_->noteRecord(recorded);
-    self->end();
-  });
+  if (text.empty()) return writeApology();
+  ledger_->answer().written(ledger_->key(), recordedThenEnd());
 }
 
 void ClosingRun::writeApology() {
@@ -120,18 +122,26 @@ void ClosingRun::writeApology() {
   const nlohmann::json body = {{"chatId", event.chat_id}, {"text", core_->settings.apology}};
   // The operator's text may be no UTF-8; an odd letter is better than no apology.
   const std::string text = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  core_->sendOwn(
-      event, "PATCH", messagePath(), text, [self = shared_from_this()](PlatformOutcome outcome) {
-        if (!isSuccess(outcome)) {
-          self->failed("writing the apology", outcome);
-          return self->end();
-        }
-        self->core_->metrics.apologies.add();
-        self->ledger_->answer().apologised(self->ledger_->key(), [self](Result<void> recorded) {
-          self->core_->noteRecord(recorded);
-          self->end();
-        });
-      });
+  const auto written = [self = shared_from_this()](const PlatformOutcome& outcome) {
+    if (isSuccess(outcome)) {
+      self->core_->metrics.apologies.add();
+      return self->apologyStands();
+    }
+    self->failed("writing the apology", outcome);
+    self->end();
+  };
+  core_->sendOwn(event, "PATCH", messagePath(event), text, written);
+}
+
+void ClosingRun::apologyStands() {
+  ledger_->answer().apologised(ledger_->key(), recordedThenEnd());
+}
+
+Inbox::Done ClosingRun::recordedThenEnd() {
+  return [self = shared_from_this()](Result<void> recorded) {
+    self->core_->noteRecord(recorded);
+    self->end();
+  };
 }
 
 void ClosingRun::failed(const char* what, const PlatformOutcome& outcome) {

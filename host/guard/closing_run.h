@@ -26,12 +26,14 @@ class ClosingRun : public std::enable_shared_from_this<ClosingRun> {
   void countOrphan(const Step& step);
   void partEnded();
   void apologise();
-  void askWhetherAnswered();
-  void answerFound(const PlatformOutcome& outcome);
+  bool mayBeAnswered() const;
+  void lookBeforeWriting();
+  void messageFound(const PlatformOutcome& outcome);
   void writeApology();
+  void apologyStands();
+  Inbox::Done recordedThenEnd();
   void end();
   void failed(const char* what, const PlatformOutcome& outcome);
-  std::string messagePath() const;
 
   const std::shared_ptr<GuardCore> core_;
   const Closing closing_;

@@ -34,6 +34,7 @@ struct GuardSettings {
   std::string apology = "Sorry, something went wrong processing your request. Please try again.";
   Milliseconds call_timeout{30'000};  // of each closing call with its tries
   Milliseconds settle_wait{5'000};    // how long a fenced attempt's write on the wire is awaited
+  Milliseconds stop_poll{2'000};      // between two looks for the user's stop; 0: none
 };
 
 // One `METHOD /path/pattern` a module may call; `*` stands for one path segment, `**` for any rest.
@@ -54,6 +55,13 @@ class GuardedAttempt : public PlatformCalls {
   // context.cancelled() becomes true; calls still go out until the fence (so that a module can
   // close steps).
   virtual void cancel() = 0;
+
+  // Looks every stop_poll, from the event's receipt on, whether the user pressed stop: whether the
+  // assistant message has its userAbortedAt. Once it has, context.cancelled() and userStopped() are
+  // true, and `stopped` runs, once. A look that fails is counted and forgotten. There is one look
+  // at a time, and none after the fence or the deadline. Called at most once.
+  virtual void watchForStop(std::function<void()> stopped) = 0;
+  virtual bool userStopped() const = 0;
 };
 
 // What is owed to the chat when a delivery ends for good.
@@ -82,9 +90,9 @@ class Guard {
   virtual Result<Standing> standing(const DeliveryKey& key) = 0;
 
   // Makes the closing calls, each independent of the others: every open step is PATCHed, and the
-  // apology is written if due, unless GET /messages/{id} shows that a write of unknown fate did
-  // arrive. `done(true)`: everything owed was accepted by the platform; false: some call failed for
-  // good (logged, counted).
+  // apology is written if due. Before that the message is read: nothing is written into one that
+  // the user stopped, nor over a write of unknown fate that did arrive. `done(true)`: everything
+  // owed was accepted by the platform; false: some call failed for good (logged, counted).
   virtual void close(const Closing& closing, std::function<void(bool)> done) = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "host/base/log.h"
+#include "host/guard/row_json.h"
 
 namespace modhost::host {
 namespace {
@@ -28,7 +29,9 @@ GuardMetrics::GuardMetrics(Metrics& metrics)
       failed_closings(metrics.counter("modhost_closing_calls_failed_total",
                                       "Closing calls the platform did not accept for good.")),
       failed_records(metrics.counter("modhost_guard_records_failed_total",
-                                     "Ledger entries the inbox did not take.")) {}
+                                     "Ledger entries the inbox did not take.")),
+      failed_stop_polls(metrics.counter("modhost_stop_polls_failed_total",
+                                        "Looks for the user's stop that found no message.")) {}
 
 GuardCore::GuardCore(Inbox& box, Platform& platform, Clock& time, Metrics& registry,
                      GuardSettings how)
@@ -95,8 +98,20 @@ void GuardCore::sendOwn(const Event& event, std::string method, std::string path
   send(std::move(request), std::move(done));
 }
 
-void GuardCore::afterSettleWait(std::function<void()> task) {
-  const SteadyTime due = clock.steadyNow() + settings.settle_wait;
+GuardCore::Ticket GuardCore::lookAtMessage(const Event& event, SteadyTime deadline,
+                                           PlatformDone done) {
+  PlatformRequest request;
+  request.method = "GET";
+  request.path = messageLookPath(event);
+  request.user_id = event.user_id;
+  request.company_id = event.company_id;
+  request.deadline = deadline;
+  request.tries_max = 1;
+  return send(std::move(request), std::move(done));
+}
+
+void GuardCore::after(Milliseconds delay, std::function<void()> task) {
+  const SteadyTime due = clock.steadyNow() + delay;
   MutexLock lock(mutex_);
   timers_.emplace(due, std::move(task));
   changed_.notifyAll();

@@ -1,5 +1,5 @@
 // GuardCore: what the attempts and closings of one LedgerGuard share: the way to the platform, the
-// timer of settle_wait, the counters, and the count of what is under way, so that the guard's end
+// timer, the counters, and the count of what is under way, so that the guard's end
 // can wait for it.
 //
 // Threads: every method from any thread.
@@ -30,6 +30,7 @@ struct GuardMetrics {
   Counter apologies;
   Counter failed_closings;
   Counter failed_records;
+  Counter failed_stop_polls;
 };
 
 class GuardCore {
@@ -48,9 +49,11 @@ class GuardCore {
   // One of the guard's own calls on behalf of `event`, within call_timeout.
   void sendOwn(const Event& event, std::string method, std::string path, std::string body,
                PlatformDone done);
+  // Reads the event's assistant message, in one try, until `deadline`.
+  Ticket lookAtMessage(const Event& event, SteadyTime deadline, PlatformDone done);
 
-  // Runs `task` on the timer's thread once settle_wait has passed, unless stop() comes first.
-  void afterSettleWait(std::function<void()> task);
+  // Runs `task` on the timer's thread once `delay` has passed, unless stop() comes first.
+  void after(Milliseconds delay, std::function<void()> task);
 
   // The live ledger of the delivery, or a new one: read from the inbox when `read` says so
   // (blocks), else empty but for an answer another live delivery of the event knows of.

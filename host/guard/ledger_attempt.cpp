@@ -77,6 +77,7 @@ LedgerAttempt::LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event, St
       deadline_(deadline),
       allowed_(std::move(allowed)),
       ledger_(std::move(ledger)),
+      watch_(std::make_shared<StopWatch>(core_, event_, deadline_)),
       number_(ledger_ ? ledger_->newAttempt() : 0) {}
 
 // --- the gate ---
@@ -349,6 +350,7 @@ void LedgerAttempt::answerCame(const OperationPtr& operation, const PlatformOutc
 // --- the fence ---
 
 bool LedgerAttempt::cancelled() const {
+  if (watch_->stopped()) return true;
   MutexLock lock(mutex_);
   return cancelled_ || fenced_ || core_->clock.steadyNow() >= deadline_;
 }
@@ -359,6 +361,7 @@ void LedgerAttempt::cancel() {
 }
 
 void LedgerAttempt::revoke(std::function<void()> quiet) {
+  watch_->end();
   std::vector<GuardCore::Ticket> cut;
   bool is_quiet = false;
   {
@@ -374,7 +377,7 @@ void LedgerAttempt::revoke(std::function<void()> quiet) {
     is_quiet = quiet_;
     if (!is_quiet) on_quiet_.push_back(std::move(quiet));
     if (first && !is_quiet) {
-      core_->afterSettleWait([weak = weak_from_this()] {
+      core_->after(core_->settings.settle_wait, [weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->giveUpWaiting();
       });
     }

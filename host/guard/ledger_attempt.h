@@ -18,6 +18,7 @@
 #include "host/guard/delivery_ledger.h"
 #include "host/guard/guard.h"
 #include "host/guard/guard_core.h"
+#include "host/guard/stop_watch.h"
 
 namespace modhost::host {
 
@@ -28,11 +29,14 @@ class LedgerAttempt final : public GuardedAttempt,
   LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event, SteadyTime deadline,
                 std::shared_ptr<const std::vector<CallPattern>> allowed,
                 std::shared_ptr<DeliveryLedger> ledger);
+  ~LedgerAttempt() override { watch_->end(); }
 
   void call(ModuleCall call, std::function<void(ModuleReply)> done) override;
   bool cancelled() const override;
   void revoke(std::function<void()> quiet) override;
   void cancel() override;
+  void watchForStop(std::function<void()> stopped) override { watch_->start(std::move(stopped)); }
+  bool userStopped() const override { return watch_->stopped(); }
 
  private:
   struct Operation {
@@ -78,6 +82,7 @@ class LedgerAttempt final : public GuardedAttempt,
   const SteadyTime deadline_;
   const std::shared_ptr<const std::vector<CallPattern>> allowed_;
   const std::shared_ptr<DeliveryLedger> ledger_;
+  const std::shared_ptr<StopWatch> watch_;
   const int number_;  // among the delivery's attempts in this process
 
   mutable Mutex mutex_;

@@ -44,6 +44,27 @@ bool isSuccess(const PlatformOutcome& outcome) {
   return outcome.reply.ok() && outcome.reply.value().status / 100 == 2;
 }
 
+std::string messagePath(const Event& event) {
+  return "/messages/" + pathSegment(event.assistant_message_id);
+}
+
+std::string messageLookPath(const Event& event) {
+  return messagePath(event) + "?chatId=" + pathSegment(event.chat_id);
+}
+
+std::optional<nlohmann::json> messageIn(const PlatformOutcome& outcome) {
+  if (!isSuccess(outcome)) return std::nullopt;
+  auto message = parseObject(outcome.reply.value().body);
+  if (!message || !message->contains("id")) return std::nullopt;
+  return message;
+}
+
+bool isAborted(const nlohmann::json& message) {
+  const auto found = message.find("userAbortedAt");
+  if (found == message.end() || found->is_null()) return false;
+  return *found != "" && *found != false;
+}
+
 std::string rowId(const PlatformOutcome& outcome) {
   if (!isSuccess(outcome)) return "";
   const auto row = parseObject(outcome.reply.value().body);

@@ -26,6 +26,14 @@ std::optional<StepState> stateMember(const nlohmann::json& object);
 std::optional<StepKey> stepKeyOf(const nlohmann::json& create);
 
 bool isSuccess(const PlatformOutcome& outcome);
+// "/messages/{id}" of the event's assistant message, and the same with the query its GET needs.
+std::string messagePath(const Event& event);
+std::string messageLookPath(const Event& event);
+// The message in a 2xx reply to that GET. nullopt: there is none, or it is no message.
+std::optional<nlohmann::json> messageIn(const PlatformOutcome& outcome);
+// The user pressed stop while the answer was being made: `userAbortedAt` holds something.
+bool isAborted(const nlohmann::json& message);
+
 // `id` of the row in a 2xx reply; empty when there is none.
 std::string rowId(const PlatformOutcome& outcome);
 

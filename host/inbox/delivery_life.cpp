@@ -83,7 +83,8 @@ DeliveryLife replayedLife(const DeliveryLife& dead) {
 }
 
 bool leavesRecord(DeliveryState before, const Settlement& settlement) {
-  const bool bad = settlement.end != End::kOk && settlement.end != End::kSkipped;
+  const bool bad = settlement.end != End::kOk && settlement.end != End::kSkipped &&
+                   settlement.end != End::kStopped;
   return !settlement.error.empty() || (bad && before != DeliveryState::kClosing);
 }
 

@@ -64,6 +64,7 @@ enum class End : std::int32_t {
   kInterrupted,    // its worker, or the host, died too often
   kNotConfigured,  // its module is no longer configured
   kExpired,        // older than answer_within before it could run
+  kStopped,        // the user pressed stop; done, as nothing more is wanted
 };
 
 struct Delivery {

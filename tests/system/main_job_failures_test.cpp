@@ -88,7 +88,7 @@ TEST_CASE("main job: a passing 5xx is tried again and the answer stands") {
   platform.script({.method = "POST", .path_prefix = "/openai", .nth = 1}, {.status = 503});
   platform.setCompletion("Second try.");
   HostProcess host(platform.apiBase());
-  host.configure(mainJobModules(host, "worker"));
+  host.configure(mainJobModules(host, "worker") + "dispatch: {stop_poll: 0}\n");
   host.start();
 
   REQUIRE(postWebhook(host.port(), chosenEventBody("evt_1")).status == 200);

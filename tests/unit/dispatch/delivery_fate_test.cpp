@@ -110,6 +110,23 @@ TEST_SUITE("delivery fate") {
     CHECK(decideFate(failed, threeAttempts()).next == Next::kEnd);
   }
 
+  TEST_CASE("delivery fate: after the user's stop nothing is repeated and nothing is an error") {
+    for (const Kind kind : {Kind::kOk, Kind::kRetry, Kind::kReject, Kind::kSkipped, Kind::kFailed,
+                            Kind::kInterrupted}) {
+      for (const bool late : {false, true}) {
+        AttemptReport stopped = answering(kind, false);
+        stopped.user_stopped = true;
+        stopped.deadline_passed = late;
+
+        const Fate fate = decideFate(stopped, threeAttempts());
+
+        CHECK(fate.next == Next::kEnd);
+        CHECK(fate.end == End::kStopped);
+        CHECK(fate.error.empty());
+      }
+    }
+  }
+
   TEST_CASE("delivery fate: a suspect's interruptions count and the last one ends it") {
     AttemptReport died = report(Kind::kInterrupted);
     CHECK(decideFate(died, threeAttempts()).next == Next::kInterrupted);
@@ -146,9 +163,12 @@ TEST_SUITE("delivery fate") {
     CHECK(error.substr(error.size() - 2) == "\xC3\xA9");
   }
 
-  TEST_CASE("delivery fate: only ok and skipped are good ends and every end has a word") {
+  TEST_CASE(
+      "delivery fate: only ok and skipped and stopped are good ends and every end has a word") {
     CHECK(isGood(End::kOk));
     CHECK(isGood(End::kSkipped));
+    CHECK(isGood(End::kStopped));
+    CHECK(endWord(End::kStopped) == "stopped");
     for (const End end : {End::kRejected, End::kFailed, End::kOverran, End::kInterrupted,
                           End::kNotConfigured, End::kExpired}) {
       CHECK_FALSE(isGood(end));

@@ -76,6 +76,15 @@ class FakeGuard final : public Guard {
   void setOpenSteps(const DeliveryKey& key) {
     locked([&] { open_steps_.insert(key); });
   }
+  // The user presses stop while an attempt of the delivery runs.
+  void pressStop(const DeliveryKey& key) {
+    std::function<void()> tell;
+    locked([&] {
+      stopped_.insert(key);
+      tell.swap(watching_[key]);
+    });
+    if (tell) tell();
+  }
   void failStanding(ErrorKind kind) {
     locked([&] { standing_errors_.push_back({kind, "told to"}); });
   }
@@ -128,6 +137,10 @@ class FakeGuard final : public Guard {
       guard_.locked([&] { guard_.cancelled_.insert(key_); });
     }
     void revoke(std::function<void()> quiet) override { guard_.revoked(key_, std::move(quiet)); }
+    void watchForStop(std::function<void()> stopped) override {
+      guard_.locked([&] { guard_.watching_[key_] = std::move(stopped); });
+    }
+    bool userStopped() const override { return guard_.isStopped(key_); }
 
    private:
     FakeGuard& guard_;
@@ -157,6 +170,11 @@ class FakeGuard final : public Guard {
     done(accepted);
   }
 
+  bool isStopped(const DeliveryKey& key) const {
+    MutexLock lock(mutex_);
+    return stopped_.count(key) != 0;
+  }
+
   template <typename Body>
   void locked(Body body) {
     MutexLock lock(mutex_);
@@ -170,7 +188,8 @@ class FakeGuard final : public Guard {
 
   mutable Mutex mutex_;
   std::set<DeliveryKey> open_;  // attempts not yet quiet
-  std::set<DeliveryKey> open_steps_, cancelled_;
+  std::set<DeliveryKey> open_steps_, cancelled_, stopped_;
+  std::map<DeliveryKey, std::function<void()>> watching_;
   std::set<EventSeq> answered_;
   std::vector<Error> standing_errors_;
   std::vector<Closed> closed_;

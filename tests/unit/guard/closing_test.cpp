@@ -19,7 +19,7 @@ Lines linesAfter(const Scene& scene, std::size_t before) {
   return {all.begin() + static_cast<std::ptrdiff_t>(before), all.end()};
 }
 
-const Lines kApologyOnly{std::string("PATCH ") + kAnswerPath};
+const std::string kApology = std::string("PATCH ") + kAnswerPath;
 
 }  // namespace
 
@@ -36,18 +36,18 @@ TEST_SUITE("guard") {
 
     CHECK(scene.close(false, true));
 
-    CHECK(linesAfter(scene, 4) == Lines{"PATCH /message-log/log_1", "PATCH /message-log/log_3",
-                                        std::string("PATCH ") + kAnswerPath});
+    CHECK(linesAfter(scene, 4) ==
+          Lines{"PATCH /message-log/log_1", "PATCH /message-log/log_3", kLook, kApology});
     const auto requests = scene.platform.requests();
     CHECK(requests[4].body == R"({"status":"FAILED"})");
-    CHECK(nlohmann::json::parse(requests[6].body) ==
+    CHECK(nlohmann::json::parse(requests[7].body) ==
           nlohmann::json{{"chatId", "chat_aa11"}, {"text", GuardSettings{}.apology}});
-    CHECK(requests[6].user_id == "101");
-    CHECK(requests[6].company_id == "202");
+    CHECK(requests[7].user_id == "101");
+    CHECK(requests[7].company_id == "202");
     CHECK(scene.step(0).state == StepState::kFailed);
     CHECK(scene.ledger().answer == AnswerState::kApologised);
     CHECK(scene.close(false, true));
-    CHECK(scene.platform.requests().size() == 7);
+    CHECK(scene.platform.requests().size() == 8);
   }
 
   TEST_CASE("guard: a good end sets steps left open to completed and counts them") {
@@ -89,18 +89,17 @@ TEST_SUITE("guard") {
     const auto attempt = scene.open();
     Scene::run(*attempt, "PATCH", kAnswerPath, kAnswer);
     scene.platform.answer("PATCH", "/messages/", replied(200));
-    const std::string get = std::string("GET ") + kAnswerPath + "?chatId=chat_aa11";
 
     SUBCASE("it did arrive") {
       scene.platform.answer("GET", "/messages/", replied(200, R"({"id":"m","text":"Answer"})"));
       CHECK(scene.close(false, true));
-      CHECK(linesAfter(scene, 1) == Lines{get});
+      CHECK(linesAfter(scene, 1) == Lines{kLook});
       CHECK(scene.ledger().answer == AnswerState::kWritten);
     }
     SUBCASE("it did not arrive") {
       scene.platform.answer("GET", "/messages/", replied(200, R"({"id":"m","text":null})"));
       CHECK(scene.close(false, true));
-      CHECK(linesAfter(scene, 1) == Lines{get, kApologyOnly[0]});
+      CHECK(linesAfter(scene, 1) == Lines{kLook, kApology});
       CHECK(scene.ledger().answer == AnswerState::kApologised);
     }
     SUBCASE("nobody knows") {
@@ -109,9 +108,52 @@ TEST_SUITE("guard") {
           {replied(503), lost(ErrorKind::kTimeout, 0), replied(200, "<html>")});
       for (std::size_t asked = 1; asked <= 3; ++asked) {
         CHECK_FALSE(scene.close(false, true));
-        CHECK(linesAfter(scene, 1) == Lines(asked, get));
+        CHECK(linesAfter(scene, 1) == Lines(asked, kLook));
       }
       CHECK(scene.ledger().answer == AnswerState::kIntended);
+    }
+  }
+
+  TEST_CASE("guard: nothing is written into a message that the user stopped") {
+    Scene scene;
+    const auto attempt = scene.open();
+    Scene::run(*attempt, "POST", "/message-log", kFirstStep);
+    SUBCASE("no answer was tried") {}
+    SUBCASE("an answer is in doubt") {
+      scene.platform.answer("PATCH", "/messages/", lost(ErrorKind::kTimeout, 1));
+      Scene::run(*attempt, "PATCH", kAnswerPath, kAnswer);
+    }
+    const std::size_t before = scene.platform.requests().size();
+    scene.platform.answer("GET", "/messages/", replied(200, kAborted));
+
+    CHECK(scene.close(false, true));
+
+    CHECK(linesAfter(scene, before) == Lines{"PATCH /message-log/log_1", kLook});
+    CHECK(scene.step().state == StepState::kFailed);
+  }
+
+  TEST_CASE("guard: an apology that a dead host wrote but did not record is not written again") {
+    Scene scene;
+    const nlohmann::json message = {{"id", "m"}, {"text", scene.settings.apology}};
+    scene.platform.answer("GET", "/messages/", replied(200, message.dump()));
+
+    CHECK(scene.close(false, true));
+
+    CHECK(scene.platform.lines() == Lines{kLook});
+    CHECK(scene.ledger().answer == AnswerState::kApologised);
+  }
+
+  TEST_CASE("guard: a look that fails stops no apology where no answer can stand") {
+    for (const PlatformOutcome& failed :
+         {replied(503), replied(404), replied(200, "<html>"), lost(ErrorKind::kTimeout, 1)}) {
+      Scene scene;
+      scene.platform.answer("GET", "/messages/", failed);
+
+      CHECK(scene.close(false, true));
+
+      CHECK(scene.platform.lines() == Lines{kLook, kApology});
+      CHECK(scene.platform.requests().front().tries_max == 1);
+      CHECK(scene.ledger().answer == AnswerState::kApologised);
     }
   }
 
@@ -165,7 +207,7 @@ TEST_SUITE("guard") {
 
     CHECK(scene.close(false, true));
 
-    for (std::size_t i = 1; i <= 2; ++i) {
+    for (std::size_t i = 1; i <= 3; ++i) {
       CHECK(scene.platform.requests().at(i).deadline ==
             scene.clock.steadyNow() + GuardSettings{}.call_timeout);
     }

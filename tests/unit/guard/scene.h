@@ -22,6 +22,9 @@ inline constexpr char kFirstStep[] =
     R"({"messageId":"msg_a_evt_1","text":"Searching","status":"RUNNING","order":1})";
 inline constexpr char kAnswer[] = R"({"chatId":"chat_aa11","text":"The answer."})";
 inline constexpr char kAnswerPath[] = "/messages/msg_a_evt_1";
+inline constexpr char kAborted[] =
+    R"({"id":"m","text":null,"userAbortedAt":"2026-01-01T00:00:03.000Z"})";
+inline constexpr char kLook[] = "GET /messages/msg_a_evt_1?chatId=chat_aa11";
 
 class Scene {
  public:
@@ -51,7 +54,7 @@ class Scene {
   // As after the death of the host: a new guard that knows nothing but the inbox.
   void startGuard() {
     guard.reset();
-    guard = std::make_unique<LedgerGuard>(inbox, platform, clock, metrics, GuardSettings{});
+    guard = std::make_unique<LedgerGuard>(inbox, platform, clock, metrics, settings);
   }
 
   std::shared_ptr<GuardedAttempt> open() {
@@ -103,6 +106,7 @@ class Scene {
     return metrics.text().find(line) != std::string::npos;
   }
 
+  GuardSettings settings;
   FakeClock clock;
   Metrics metrics;
   MemoryInbox inbox{clock};
