@@ -51,6 +51,7 @@ struct MessageRow {
   std::string chat_id;
   nlohmann::json text;                  // null until written
   std::vector<nlohmann::json> patches;  // bodies of its PATCHes, in order
+  nlohmann::json user_aborted_at = nullptr;
 };
 
 // Holds calls back until the test lets go.
@@ -122,6 +123,9 @@ class RecordingPlatform {
   // What a search answers (default: three documents) and what a completion says.
   void setSearchResults(std::vector<nlohmann::json> results);
   void setCompletion(nlohmann::json content);
+
+  // The user presses stop while this message is being answered.
+  void pressStop(const std::string& message_id);
 
   std::vector<RecordedCall> calls() const;
   std::size_t callCount(const std::string& method = "", const std::string& path_prefix = "") const;

@@ -78,8 +78,9 @@ json rowJson(const MessageLogRow& row) {
 }
 
 json messageJson(const MessageRow& row) {
-  return {{"id", row.id},        {"chatId", row.chat_id},    {"text", row.text},
-          {"role", "ASSISTANT"}, {"userAbortedAt", nullptr}, {"object", "message"}};
+  return {{"id", row.id},        {"chatId", row.chat_id},
+          {"text", row.text},    {"userAbortedAt", row.user_aborted_at},
+          {"role", "ASSISTANT"}, {"object", "message"}};
 }
 
 void apply(const json& body, MessageLogRow& row) {
@@ -113,8 +114,13 @@ RecordingPlatform::Reply RecordingPlatform::patchRow(const std::string& id, cons
 // Every message exists: the bubble an event speaks of was made by the chat itself.
 MessageRow& RecordingPlatform::messageRow(const std::string& id) {
   const auto [place, is_new] = message_by_id_.try_emplace(id, messages_.size());
-  if (is_new) messages_.push_back({id, "", nullptr, {}});
+  if (is_new) messages_.push_back({id, "", nullptr, {}, nullptr});
   return messages_[place->second];
+}
+
+void RecordingPlatform::pressStop(const std::string& message_id) {
+  MutexLock lock(mutex_);
+  messageRow(message_id).user_aborted_at = "2026-01-01T00:00:03.000Z";
 }
 
 RecordingPlatform::Reply RecordingPlatform::createMessage(const json& body) {
