@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "host/base/loopback.h"
 #include "host/base/startup_error.h"
 #include "host/base/time_text.h"
 #include "host/config/text.h"
@@ -16,6 +17,9 @@ namespace modhost::host {
 namespace {
 
 using Json = nlohmann::json;
+
+// 64 random bits in hex; less can be guessed over a network.
+constexpr std::size_t kAdminTokenShort = 16;
 
 // What a frame holds besides the event or the reply.
 constexpr std::int64_t kFrameHeadroom = 64 * 1024;
@@ -165,6 +169,17 @@ void checkBuffered(const Settings& settings, const Reader& reader) {
                          sizeText(longest));
 }
 
+void checkAdmin(const Settings& settings, const Reader& reader) {
+  const bool reachable = settings.admin_enabled && !isLoopbackHost(settings.admin_host);
+  if (!reachable || !settings.admin_token.empty()) return;
+  throw StartupError(
+      reader.placeOf("admin"),
+      "admin is " + hostPortText({settings.admin_host, settings.admin_port}) +
+          ", which others can reach, and there is no admin_token; accepted: a loopback address "
+          "such as 127.0.0.1:9090, or admin_token: \"${MODHOST_ADMIN_TOKEN}\" with a long random "
+          "text");
+}
+
 // What people leave in place of a secret.
 bool isPlaceholder(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -176,10 +191,6 @@ bool isPlaceholder(std::string text) {
                                           "password", "key",  "none"};
   return std::find(words.begin(), words.end(), text) != words.end() ||
          text.find_first_not_of(text[0]) == std::string::npos;
-}
-
-bool isLoopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
 }
 
 bool isWrapped(const std::string& text) {
@@ -205,9 +216,19 @@ void warnOfSecret(Warnings& warnings, const std::string& path, const std::string
   if (isWrapped(secret)) warnings.add(path, "begins and ends with a quote; is that meant?");
 }
 
+void warnOfAdminToken(Warnings& warnings, const std::string& token) {
+  if (token.empty()) return;
+  warnOfSecret(warnings, "admin_token", token);
+  if (token.size() < kAdminTokenShort) {
+    warnings.add("admin_token", "is shorter than " + std::to_string(kAdminTokenShort) +
+                                    " characters; whoever reaches the port may guess it");
+  }
+}
+
 void warnOfPlainHttp(Warnings& warnings, const Settings::PlatformSettings& platform) {
   const bool plain = platform.api_base.rfind("http://", 0) == 0;
-  if (!plain || isLoopback(urlHost(platform.api_base)) || isPlaceholder(platform.api_key)) return;
+  if (!plain || isLoopbackHost(urlHost(platform.api_base)) || isPlaceholder(platform.api_key))
+    return;
   warnings.add("platform.api_base",
                "is plain http: the key and every chat travel readable; use https");
 }
@@ -233,6 +254,7 @@ void checkSettings(const Settings& settings, const Reader& reader) {
   checkBackoffs(settings, reader);
   checkFrame(settings, reader);
   checkBuffered(settings, reader);
+  checkAdmin(settings, reader);
 }
 
 std::vector<std::string> settingsWarnings(const Settings& settings, const Reader& reader) {
@@ -241,6 +263,7 @@ std::vector<std::string> settingsWarnings(const Settings& settings, const Reader
     warnOfSecret(warnings, "webhook." + indexed("secrets", i), settings.webhook.secrets[i]);
   }
   warnOfSecret(warnings, "platform.api_key", settings.platform.api_key);
+  warnOfAdminToken(warnings, settings.admin_token);
   warnOfPlainHttp(warnings, settings.platform);
   warnOfIdleModules(warnings, settings);
   if (settings.routes.empty()) warnings.add("routes", "is empty: every event is unrouted");

@@ -21,7 +21,7 @@ std::string keysYaml(const std::vector<Key<Owner>>& keys, Owner& owner);
 // Each value as it stands after "key: "; one that ends with a line end stands below the key
 // instead.
 std::string valueYaml(const KeyInfo& key, std::string* value) {
-  if (isSecret(key.type)) return literal(kMask);
+  if (isSecret(key.type)) return literal(value->empty() ? "" : kMask);
   return key.type == KeyType::kConditions ? literalYaml(*value) : literal(*value);
 }
 

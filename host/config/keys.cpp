@@ -17,9 +17,17 @@ const std::vector<Key<S>> kSettingsKeys = {
       "Where webhooks are taken; port 0 is any free one, printed at start."},
      [](S& s) -> Slot { return AddressSlot{&s.listen_host, &s.listen_port, nullptr}; }},
     {{"admin", kAddress, "127.0.0.1:9090", "", "", "off",
-      "Where health, metrics and the inbox are shown. It knows no passwords: keep it on loopback or behind "
-      "a proxy that does."},
+      "Where health, metrics and the inbox are shown, dead letters are replayed, and `modhost events` asks. "
+      "An address that others can reach demands admin_token."},
      [](S& s) -> Slot { return AddressSlot{&s.admin_host, &s.admin_port, &s.admin_enabled}; }},
+    {{"admin_token", kSecret, "", "", "", "",
+      "Whoever asks the admin port must send it as a bearer, health checks excepted; empty: none is asked "
+      "for, on loopback only."},
+     [](S& s) -> Slot { return &s.admin_token; }},
+    {{"admin_show_bodies", kBool, "false", "", "", "",
+      "Whether the admin port gives out events' bodies, which hold what users wrote; kept bodies are those "
+      "of unfinished and dead events, and with inbox.keep_bodies all."},
+     [](S& s) -> Slot { return &s.admin_show_bodies; }},
 
     {{"webhook.path", kUrlPath, "/webhook", "", "", "",
       "The path the platform POSTs events to; GET /health stays the health check."},

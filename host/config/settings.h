@@ -24,6 +24,8 @@ struct Settings {
   std::string admin_host;
   int admin_port = 0;
   bool admin_enabled = true;
+  std::string admin_token;  // empty: none
+  bool admin_show_bodies = false;
 
   struct Webhook {
     std::string path;

@@ -127,7 +127,8 @@ TEST_CASE("settings: an API base that is none is refused") {
 TEST_CASE("settings: an unknown key is refused with the nearest known one") {
   CHECK(refusal("lisden: x:1\n")
             .rfind("modules.yaml:1:1: unknown key \"lisden\"; did you mean listen? accepted "
-                   "here: listen, admin, webhook, gate, platform, inbox, dispatch, worker, log, "
+                   "here: listen, admin, admin_token, admin_show_bodies, webhook, gate, platform, "
+                   "inbox, dispatch, worker, log, "
                    "modules_dir, run_dir, modules, routes",
                    0) == 0);
   CHECK(refusal("webhook:\n  tolerence: 1s\n") ==
@@ -364,6 +365,32 @@ TEST_CASE("settings: plain http on loopback or with a placeholder key is not war
                "}\nmodules: [{id: m}]\nroutes: [{event: e, to: m}]\n");
     CHECK(settings.warnings.empty());
   }
+}
+
+TEST_CASE("settings: an admin port that others can reach is refused without a token") {
+  for (const char* address :
+       {"0.0.0.0:9090", "\"[::]:9090\"", "10.0.0.7:1", "127.0.0.1.example:1"}) {
+    CHECK_MESSAGE(refusal(minimal("admin: " + std::string(address) + "\n"))
+                          .find("which others can reach, and there is no admin_token; accepted: a "
+                                "loopback address") != std::string::npos,
+                  address);
+  }
+  const Settings settings = loaded(minimal("admin: 0.0.0.0:9090\nadmin_token: 0123456789abcdef\n"));
+  CHECK(settings.admin_token == "0123456789abcdef");
+  CHECK_FALSE(settings.admin_show_bodies);
+  for (const char* address : {"off", "127.0.0.1:1", "localhost:1", "\"[::1]:1\""}) {
+    CHECK(loaded(minimal("admin: " + std::string(address) + "\n")).admin_token.empty());
+  }
+}
+
+TEST_CASE("settings: a short admin token is warned about and never shown") {
+  const std::string yaml = minimal("admin_token: hunter2\n");
+  const Settings settings = loaded(yaml);
+
+  CHECK(settings.warnings.at(0).find("admin_token is shorter than 16") != std::string::npos);
+  CHECK(settings.warnings.at(0).find("hunter2") == std::string::npos);
+  CHECK(effectiveYaml(settings).find("admin_token: \"***\"") != std::string::npos);
+  CHECK(effectiveYaml(loaded(minimal())).find("admin_token: \"\"") != std::string::npos);
 }
 
 TEST_CASE("settings: a file that cannot be read is refused with the reason") {
