@@ -11,10 +11,13 @@
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/ThreadPool.h>
 
-#include <nlohmann/json.hpp>
+#include <istream>
+#include <optional>
 #include <typeinfo>
 #include <utility>
 
+#include "host/admin/admin_access.h"
+#include "host/admin/admin_json.h"
 #include "host/base/log.h"
 #include "host/base/startup_error.h"
 #include "host/base/thread.h"
@@ -24,122 +27,95 @@ namespace modhost::host {
 namespace {
 
 namespace net = Poco::Net;
-using Json = nlohmann::json;
-using Status = net::HTTPResponse::HTTPStatus;
 
-constexpr char kJsonType[] = "application/json";
-constexpr char kMetricsType[] = "text/plain; version=0.0.4; charset=utf-8";
 constexpr int kBacklog = 64;
 // Poco's idle threads look up this often; with its default of 10 s a stop takes as long.
 constexpr int kThreadIdleMs = 250;
 
-struct Page {
-  Status status = net::HTTPResponse::HTTP_OK;
-  std::string type = kJsonType;
-  std::string text;
-};
-
-Page jsonPage(Status status, const Json& json) {
-  return {status, kJsonType, json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+AdminHead headOf(const net::HTTPServerRequest& request, const std::string& path) {
+  return {request.getMethod(),
+          path,
+          request.get("Host", ""),
+          request.get("Origin", ""),
+          request.get("Sec-Fetch-Site", ""),
+          request.get("Authorization", ""),
+          request.get(kActionHeader, "")};
 }
 
-// What the pages are made of. Threads: any.
-class Pages {
- public:
-  Pages(Clock& clock, Metrics& metrics, Inbox& inbox, AdminSources sources)
-      : clock_(clock),
-        metrics_(metrics),
-        inbox_(inbox),
-        sources_(std::move(sources)),
-        started_(clock.steadyNow()) {}
-
-  Page at(const std::string& path) const {
-    if (path == "/health") return jsonPage(net::HTTPResponse::HTTP_OK, {{"status", "ok"}});
-    if (path == "/ready") return ready();
-    if (path == "/metrics") return {net::HTTPResponse::HTTP_OK, kMetricsType, metrics_.text()};
-    if (path == "/status") return status();
-    return jsonPage(net::HTTPResponse::HTTP_NOT_FOUND, {{"error", "not found"}});
+// nullopt: longer than kAdminBodyMax, or not there in time. Without a length there is no body; Poco
+// would wait for the connection's end.
+std::optional<std::string> readBody(net::HTTPServerRequest& request, Milliseconds patience) {
+  std::string body;
+  if (!request.hasContentLength() && !request.getChunkedTransferEncoding()) return body;
+  const SystemClock clock;
+  const SteadyTime deadline = clock.steadyNow() + patience;
+  std::istream& stream = request.stream();
+  for (int byte = stream.get(); byte != std::istream::traits_type::eof(); byte = stream.get()) {
+    if (std::ssize(body) == kAdminBodyMax || clock.steadyNow() > deadline) return std::nullopt;
+    body += static_cast<char>(byte);
   }
-
- private:
-  Page ready() const {
-    std::vector<std::string> reasons;
-    if (sources_.not_ready) reasons = sources_.not_ready();
-    if (reasons.empty()) return jsonPage(net::HTTPResponse::HTTP_OK, {{"ready", true}});
-    return jsonPage(net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE,
-                    {{"ready", false}, {"reasons", reasons}});
-  }
-
-  Page status() const {
-    using std::chrono::seconds;
-    const auto uptime = std::chrono::duration_cast<seconds>(clock_.steadyNow() - started_);
-    Json json = sources_.status ? sources_.status() : Json::object();
-    json["version"] = MODHOST_VERSION;
-    json["uptime_seconds"] = uptime.count();
-    json["inbox"] = inbox();
-    return jsonPage(net::HTTPResponse::HTTP_OK, json);
-  }
-
-  Json inbox() const {
-    const Result<InboxStats> stats = inbox_.stats();
-    if (!stats) return {{"error", stats.error().message}};
-    const InboxStats& s = stats.value();
-    return {{"waiting", s.waiting},
-            {"running", s.running},
-            {"closing", s.closing},
-            {"done", s.done},
-            {"dead", s.dead},
-            {"events", s.events},
-            {"ambiguous_creates", s.ambiguous_creates}};
-  }
-
-  Clock& clock_;
-  Metrics& metrics_;
-  Inbox& inbox_;
-  const AdminSources sources_;
-  const SteadyTime started_;
-};
+  return body;
+}
 
 // One per request.
 class Handler final : public net::HTTPRequestHandler {
  public:
-  explicit Handler(const Pages& pages) : pages_(pages) {}
+  Handler(const AdminRouter& router, const AdminSettings& settings)
+      : router_(router), settings_(settings) {}
 
   void handleRequest(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
-    const Page page = pageFor(request, response);
-    response.setStatusAndReason(page.status);
-    response.setContentType(page.type);
+    const AdminReply reply = replyTo(request);
+    response.setStatusAndReason(static_cast<net::HTTPResponse::HTTPStatus>(reply.status));
+    response.setContentType(reply.type);
+    response.set("Cache-Control", "no-store");
+    response.set("X-Content-Type-Options", "nosniff");
+    for (const auto& [name, value] : reply.headers) response.set(name, value);
     response.setKeepAlive(false);
-    response.sendBuffer(page.text.data(), page.text.size());
+    response.sendBuffer(reply.text.data(), reply.text.size());
   }
 
  private:
-  Page pageFor(net::HTTPServerRequest& request, net::HTTPServerResponse& response) const {
-    if (request.getMethod() != "GET" && request.getMethod() != "HEAD") {
-      response.set("Allow", "GET, HEAD");
-      return jsonPage(net::HTTPResponse::HTTP_METHOD_NOT_ALLOWED,
-                      {{"error", "method not allowed"}});
+  // The body is read even when it is refused: closing on unread bytes would reset the connection
+  // before the sender has seen why.
+  AdminReply replyTo(net::HTTPServerRequest& request) const {
+    AdminRequest asked;
+    asked.method = request.getMethod();
+    splitTarget(request.getURI(), asked);
+    std::optional<AdminReply> refused = refusal(headOf(request, asked.path), settings_.token);
+    std::optional<std::string> body = readBody(request, settings_.request_timeout);
+    if (refused) return *refused;
+    if (!body) {
+      return problem(413, "the body is too long or too slow; accepted: up to " +
+                              std::to_string(kAdminBodyMax) + " bytes");
     }
+    asked.body = std::move(*body);
+    return routed(std::move(asked));
+  }
+
+  AdminReply routed(AdminRequest asked) const {
     try {
-      return pages_.at(request.getURI().substr(0, request.getURI().find('?')));
+      return router_.answer(std::move(asked));
     } catch (const std::exception& error) {
       logError("admin", "a page failed", {{"exception", typeid(error).name()}});
-      return jsonPage(net::HTTPResponse::HTTP_INTERNAL_SERVER_ERROR, {{"error", "internal"}});
+      return problem(500, "internal");
     }
   }
 
-  const Pages& pages_;
+  const AdminRouter& router_;
+  const AdminSettings& settings_;
 };
 
 class Handlers final : public net::HTTPRequestHandlerFactory {
  public:
-  explicit Handlers(const Pages& pages) : pages_(pages) {}
+  Handlers(const AdminRouter& router, const AdminSettings& settings)
+      : router_(router), settings_(settings) {}
   net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override {
-    return new Handler(pages_);
+    return new Handler(router_, settings_);
   }
 
  private:
-  const Pages& pages_;
+  const AdminRouter& router_;
+  const AdminSettings& settings_;
 };
 
 Poco::Timespan timespan(Milliseconds duration) { return Poco::Timespan(duration.count() * 1000); }
@@ -170,24 +146,24 @@ net::ServerSocket listenOn(const AdminSettings& settings) {
 }  // namespace
 
 struct AdminServer::Impl {
-  Impl(Clock& clock, Metrics& metrics, Inbox& inbox, AdminSources sources,
-       const AdminSettings& settings)
-      : pages(clock, metrics, inbox, std::move(sources)),
+  Impl(AdminRouter routes, const AdminSettings& given)
+      : router(std::move(routes)),
+        settings(given),
         pool("admin", 1, settings.threads + 1, 60, static_cast<int>(kThreadStackDefault)),
         socket(listenOn(settings)),
         port(socket.address().port()),
-        server(new Handlers(pages), pool, socket, serverParams(settings)) {}
+        server(new Handlers(router, settings), pool, socket, serverParams(settings)) {}
 
-  Pages pages;
+  const AdminRouter router;
+  const AdminSettings settings;
   Poco::ThreadPool pool;
   net::ServerSocket socket;
   const int port;
   net::HTTPServer server;
 };
 
-AdminServer::AdminServer(Clock& clock, Metrics& metrics, Inbox& inbox, AdminSources sources,
-                         const AdminSettings& settings)
-    : impl_(std::make_unique<Impl>(clock, metrics, inbox, std::move(sources), settings)) {}
+AdminServer::AdminServer(AdminRouter router, const AdminSettings& settings)
+    : impl_(std::make_unique<Impl>(std::move(router), settings)) {}
 
 AdminServer::~AdminServer() { stop(); }
 

@@ -1,55 +1,40 @@
-// AdminServer: what an operator and an orchestrator may ask, on a port of its own, so that it
-// answers when the webhook port is flooded or draining. It reads and changes nothing. No
-// authentication: bind it to loopback or to a network of one's own.
-//
-//   GET /health    200 {"status":"ok"}: the process serves
-//   GET /ready     200 {"ready":true}, or 503 {"ready":false,"reasons":["draining"]}: whether to
-//   send it events GET /metrics   Prometheus text format 0.0.4 GET /status    JSON for people:
-//   version, uptime, inbox, and what app adds
-//
-// Other paths 404, other methods 405, both {"error":…}.
+// AdminServer: the admin port, so that an operator and an orchestrator are answered when the
+// webhook port is flooded or draining. It knows HTTP and who may ask (admin_access.h); what is
+// answered stands in the router it is given (admin_routes.h). docs/admin-api.md describes all of it.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <vector>
 
+#include "host/admin/admin_router.h"
 #include "host/base/clock.h"
-#include "host/base/metrics.h"
-#include "host/inbox/inbox.h"
 
 namespace modhost::host {
 
 struct AdminSettings {
   std::string host = "127.0.0.1";
-  int port = 9090;                      // 0: any free one; port() tells
-  int threads = 4;                      // requests answered at once
+  int port = 9090;  // 0: any free one; port() tells
+  std::string
+      token;        // demanded of every request but health checks; empty: none. See admin_access.h
+  int threads = 4;  // requests answered at once
   int connections_max = 64;             // waiting for a thread; further ones are closed
-  Milliseconds request_timeout{5'000};  // without a byte in or out
+  Milliseconds request_timeout{5'000};  // without a byte in or out, and for a body as a whole
 };
 
-// Both are called on the server's threads, at once, and must not block for long.
-struct AdminSources {
-  // Why this host should get no events now ("draining"); empty when it should. Shown as they are.
-  std::function<std::vector<std::string>()> not_ready;
-  // Members to add to /status ("modules", "routes"); an object. May be empty.
-  std::function<nlohmann::json()> status;
-};
+// Of a POST; a longer one is answered 413.
+inline constexpr int kAdminBodyMax = 64 * 1024;
 
-// Threads: every method may be called from any thread.
+// Threads: every method may be called from any thread; handlers run on the server's own, at once.
 class AdminServer {
  public:
   // Binds and listens; nobody is answered before start(). Throws StartupError for an address that
   // can not be bound.
-  AdminServer(Clock& clock, Metrics& metrics, Inbox& inbox, AdminSources sources,
-              const AdminSettings& settings);
+  AdminServer(AdminRouter router, const AdminSettings& settings);
   ~AdminServer();  // stop()
 
   int port() const;
   void start();
-  // Returns when no request is being answered any more. No call to `sources` comes after it.
+  // Returns when no request is being answered any more. No handler runs after it.
   void stop();
 
  private:

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/admin/admin_routes.h"
 #include "host/admin/admin_server.h"
 #include "host/app/module_set.h"
 #include "host/app/process.h"
@@ -84,8 +85,11 @@ std::unique_ptr<SqliteInbox> App::Parts::openInbox(const Settings& settings, Sto
 
 std::unique_ptr<AdminServer> App::Parts::startAdmin(const Settings& settings) {
   if (!settings.admin_enabled) return nullptr;
-  const AdminSources sources = {[this] { return notReady(); }, [this] { return status(); }};
-  return std::make_unique<AdminServer>(clock, metrics, *inbox, sources, adminSettings(settings));
+  AdminSources sources;
+  sources.not_ready = [this] { return notReady(); };
+  sources.status = [this] { return status(); };
+  AdminRouter pages = adminRoutes(clock, metrics, *inbox, std::move(sources));
+  return std::make_unique<AdminServer>(std::move(pages), adminSettings(settings));
 }
 
 std::vector<std::string> App::Parts::notReady() const {

@@ -111,6 +111,7 @@ AdminSettings adminSettings(const Settings& settings) {
   AdminSettings made;
   made.host = settings.admin_host;
   made.port = settings.admin_port;
+  made.token = settings.admin_token;
   return made;
 }
 

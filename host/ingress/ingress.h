@@ -4,7 +4,7 @@
 //   POST <path>   the platform's webhooks
 //   GET /health   200 {"status":"ok"} as long as the process serves, draining included: who asks
 //   wants to
-//                 know whether to kill it. Whether to send it events is the admin port's /ready.
+//                 know whether to kill it. Whether to send it events is the admin port's /readyz.
 //
 // The order of the checks: the request's framing and size (by the gate, before anything waits for
 // the body), path, method, draining, signature headers, signature, timestamp, JSON, age. See

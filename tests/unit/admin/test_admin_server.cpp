@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "host/admin/admin_json.h"
+#include "host/admin/admin_routes.h"
 #include "host/admin/admin_server.h"
 #include "host/base/startup_error.h"
 #include "tests/support/events.h"
@@ -24,13 +26,20 @@ AdminSettings anyPort() {
 
 struct AdminUnderTest {
   explicit AdminUnderTest(AdminSources sources = {}, const AdminSettings& settings = anyPort())
-      : inbox(clock), server(clock, metrics, inbox, std::move(sources), settings) {
+      : inbox(clock), server(adminRoutes(clock, metrics, inbox, std::move(sources)), settings) {
     server.start();
   }
 
   Response ask(const std::string& request_line) {
     RawClient client(server.port());
     client.send(request_line + " HTTP/1.1\r\n\r\n");
+    return client.receive();
+  }
+  Response post(const std::string& path, const std::string& body,
+                const std::string& more = "X-Modhost-Action: 1\r\n") {
+    RawClient client(server.port());
+    client.send("POST " + path + " HTTP/1.1\r\n" + more +
+                "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
     return client.receive();
   }
 
@@ -46,7 +55,7 @@ TEST_SUITE("admin") {
   TEST_CASE("admin: health is 200 as long as it serves") {
     AdminUnderTest admin;
 
-    const Response response = admin.ask("GET /health");
+    const Response response = admin.ask("GET /healthz");
 
     CHECK(response.status_line == "HTTP/1.1 200 OK");
     CHECK(response.body == "{\"status\":\"ok\"}\n");
@@ -54,13 +63,13 @@ TEST_SUITE("admin") {
 
   TEST_CASE("admin: ready says no and why") {
     std::vector<std::string> reasons;
-    AdminUnderTest admin({[&reasons] { return reasons; }, nullptr});
+    AdminUnderTest admin({[&reasons] { return reasons; }, nullptr, nullptr});
 
-    CHECK(admin.ask("GET /ready").status_line == "HTTP/1.1 200 OK");
-    CHECK(Json::parse(admin.ask("GET /ready").body) == Json{{"ready", true}});
+    CHECK(admin.ask("GET /readyz").status_line == "HTTP/1.1 200 OK");
+    CHECK(Json::parse(admin.ask("GET /readyz").body) == Json{{"ready", true}});
 
     reasons = {"inbox failed", "draining"};
-    const Response response = admin.ask("GET /ready");
+    const Response response = admin.ask("GET /readyz");
     CHECK(response.code() == 503);
     CHECK(Json::parse(response.body) ==
           Json{{"ready", false}, {"reasons", {"inbox failed", "draining"}}});
@@ -77,7 +86,7 @@ TEST_SUITE("admin") {
   }
 
   TEST_CASE("admin: status shows version and uptime and inbox and what app adds") {
-    AdminUnderTest admin({nullptr, [] { return Json{{"modules", {"rag-responder"}}}; }});
+    AdminUnderTest admin({nullptr, [] { return Json{{"modules", {"rag-responder"}}}; }, nullptr});
     Result<ParsedEvent> parsed = parseEvent(chosenEventBody("evt_1"), admin.clock.wallNow());
     const std::vector<Target> targets = {"rag-responder"};
     REQUIRE(admin.inbox.accept(parsed.value().event, targets).ok());
@@ -90,17 +99,18 @@ TEST_SUITE("admin") {
     CHECK(status.at("inbox").at("waiting") == 1);
     CHECK(status.at("inbox").at("events") == 1);
     CHECK(status.at("modules") == Json{"rag-responder"});
+    CHECK(Json::parse(admin.ask("GET /api/v1/status").body) == status);
   }
 
   TEST_CASE("admin: a page that fails is 500 and does not say why") {
-    AdminUnderTest admin(
-        {[]() -> std::vector<std::string> { throw std::runtime_error("secret"); }, nullptr});
+    AdminUnderTest admin({[]() -> std::vector<std::string> { throw std::runtime_error("secret"); },
+                          nullptr, nullptr});
 
-    const Response response = admin.ask("GET /ready");
+    const Response response = admin.ask("GET /readyz");
 
     CHECK(response.code() == 500);
     CHECK(response.body == "{\"error\":\"internal\"}\n");
-    CHECK(admin.ask("GET /health").code() == 200);
+    CHECK(admin.ask("GET /healthz").code() == 200);
   }
 
   TEST_CASE("admin: other paths and methods are refused") {
@@ -108,10 +118,85 @@ TEST_SUITE("admin") {
 
     CHECK(admin.ask("GET /").code() == 404);
     CHECK(admin.ask("GET /metrics/").code() == 404);
-    CHECK(admin.ask("GET /health?full=1").code() == 200);
-    const Response posted = admin.ask("POST /metrics");
+    CHECK(admin.ask("GET /healthz?full=1").code() == 200);
+    CHECK(admin.ask("GET /health").code() == 404);
+    const Response posted = admin.post("/metrics", "");
     CHECK(posted.code() == 405);
     CHECK(posted.field("Allow") == "GET, HEAD");
+  }
+
+  TEST_CASE("admin: ready says no when storage has failed") {
+    AdminUnderTest admin;
+
+    admin.inbox.fail({ErrorKind::kCorrupt, "fsync failed"});
+
+    const Response response = admin.ask("GET /readyz");
+    CHECK(response.code() == 503);
+    CHECK(response.body.find("inbox not writable: fsync failed") != std::string::npos);
+  }
+
+  TEST_CASE("admin: an action gets its body and a stranger's form does not reach it") {
+    std::string got = "nothing";
+    AdminUnderTest admin({nullptr, nullptr, [&got](const AdminRequest& request) {
+                            got = request.body;
+                            return jsonReply(200, {{"reloaded", true}});
+                          }});
+
+    const Response formed = admin.post("/api/v1/reload", "a=1", "");
+    CHECK(formed.code() == 403);
+    CHECK(formed.body.find("X-Modhost-Action") != std::string::npos);
+    CHECK(got == "nothing");
+
+    CHECK(admin.post("/api/v1/reload", "{\"a\":1}").body == "{\"reloaded\":true}\n");
+    CHECK(got == "{\"a\":1}");
+  }
+
+  TEST_CASE("admin: a body may be chunked and a POST may have none") {
+    std::string got = "nothing";
+    AdminUnderTest admin({nullptr, nullptr, [&got](const AdminRequest& request) {
+                            got = request.body;
+                            return jsonReply(200, {});
+                          }});
+    RawClient client(admin.server.port());
+    client.send(
+        "POST /api/v1/reload HTTP/1.1\r\nX-Modhost-Action: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    CHECK(client.receive().code() == 200);
+    CHECK(got == "abcde");
+
+    RawClient bare(admin.server.port());
+    bare.send("POST /api/v1/reload HTTP/1.1\r\nX-Modhost-Action: 1\r\n\r\n");
+    CHECK(bare.receive().code() == 200);
+    CHECK(got.empty());
+  }
+
+  TEST_CASE("admin: a body beyond the limit is 413 and its handler never runs") {
+    bool ran = false;
+    AdminUnderTest admin({nullptr, nullptr, [&ran](const AdminRequest&) {
+                            ran = true;
+                            return jsonReply(200, {});
+                          }});
+
+    CHECK(admin.post("/api/v1/reload", std::string(kAdminBodyMax + 1, 'x')).code() == 413);
+    CHECK_FALSE(ran);
+    CHECK(admin.post("/api/v1/reload", std::string(kAdminBodyMax, 'x')).code() == 200);
+  }
+
+  TEST_CASE("admin: the token is asked for on every page but the health checks") {
+    AdminSettings settings = anyPort();
+    settings.token = "0123456789abcdef";
+    AdminUnderTest admin({}, settings);
+
+    CHECK(admin.ask("GET /healthz").code() == 200);
+    CHECK(admin.ask("GET /readyz").code() == 200);
+    for (const char* path : {"/metrics", "/status", "/api/v1/status", "/nowhere"}) {
+      const Response refused = admin.ask(std::string("GET ") + path);
+      CHECK_MESSAGE(refused.code() == 401, path);
+      CHECK(refused.field("WWW-Authenticate") == "Bearer realm=\"modhost admin\"");
+    }
+    CHECK(
+        admin.ask("GET /status HTTP/1.1\r\nAuthorization: Bearer 0123456789abcdef\r\nX:").code() ==
+        200);
   }
 
   TEST_CASE("admin: a port that is taken is refused and not shared") {
@@ -124,7 +209,7 @@ TEST_SUITE("admin") {
 
   TEST_CASE("admin: stop may come twice and closes the port") {
     AdminUnderTest admin;
-    CHECK(admin.ask("GET /health").code() == 200);
+    CHECK(admin.ask("GET /healthz").code() == 200);
 
     admin.server.stop();
     admin.server.stop();

@@ -1,0 +1,37 @@
+// Every route of the admin port. docs/openapi.json describes each; a test holds the two together.
+//
+//   GET  /healthz         200 {"status":"ok"}: the process serves
+//   GET  /readyz          200 {"ready":true}, or 503 {"ready":false,"reasons":["draining"]}
+//   GET  /metrics         Prometheus text format 0.0.4
+//   GET  /status, /api/v1/status   JSON for people: version, uptime, inbox, and what app adds
+//   POST /api/v1/reload   what AdminSources::reload answers
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "host/admin/admin_router.h"
+#include "host/base/clock.h"
+#include "host/base/metrics.h"
+#include "host/inbox/inbox.h"
+
+namespace modhost::host {
+
+// What only the composition root knows. All are called on the admin server's threads, at once, and
+// must not block for long (reload may). Each may be empty.
+struct AdminSources {
+  // Why this host should get no events now ("draining"), besides what the inbox says itself; empty
+  // when it should. Shown as they are.
+  std::function<std::vector<std::string>()> not_ready;
+  // Members to add to /status ("modules", "routes"); an object.
+  std::function<nlohmann::json()> status;
+  // POST /api/v1/reload; without it the path is not there. Answers with jsonReply() or problem().
+  AdminHandler reload;
+};
+
+// The references must outlive the router.
+AdminRouter adminRoutes(Clock& clock, Metrics& metrics, Inbox& inbox, AdminSources sources);
+
+}  // namespace modhost::host
