@@ -16,6 +16,7 @@
 #include "host/app/wiring.h"
 #include "host/base/log.h"
 #include "host/base/startup_error.h"
+#include "host/base/thread.h"
 #include "host/base/time_text.h"
 #include "host/dispatch/dispatcher.h"
 #include "host/guard/ledger_guard.h"
@@ -130,6 +131,8 @@ bool App::hasStuckThreads() const {
                      [](const auto& runner) { return runner->stuck() > 0; });
 }
 
+void App::hurry() { parts_->dispatcher.hurry(); }
+
 void App::stop() {
   if (parts_->draining.exchange(true)) return;
   parts_->ingress.drain();
@@ -178,6 +181,23 @@ int waitForStop(StopSignals& signals) {
   }
 }
 
+// Stops the App; another signal meanwhile means that somebody does not want to wait.
+void stopWatched(App& app, StopSignals& signals) {
+  std::atomic<bool> stopped{false};
+  Thread second("second-signal", [&] {
+    while (!stopped) {
+      const auto signal = signals.waitFor(std::chrono::hours(1));
+      if (!signal || *signal == 0) continue;  // time is over, a failed storage, or stopped
+      logWarn("app", "asked again: running deliveries are handed back now", {{"signal", *signal}});
+      app.hurry();
+    }
+  });
+  app.stop();
+  stopped = true;
+  signals.wake();
+  second.join();
+}
+
 }  // namespace
 
 int runHost(const std::string& config_file) {
@@ -195,7 +215,7 @@ int runHost(const std::string& config_file) {
   notifyStopping();
   logInfo("app", "stopping",
           {{"signal", signal}, {"drain", durationText(settings.dispatch.drain)}});
-  app.stop();
+  stopWatched(app, signals);
   logInfo("app", "stopped");
   const int status = app.storageFailed() ? 1 : 0;
   // A module's thread that never came back must not meet destructors.

@@ -34,6 +34,10 @@ class App {
   // rest is handed back. The destructor calls it too.
   void stop();
 
+  // Somebody asked again: stop() waits for no running delivery any more, only for what is on the
+  // wire. Any thread, while stop() runs.
+  void hurry();
+
  private:
   struct Parts;
   std::unique_ptr<Parts> parts_;

@@ -203,6 +203,7 @@ void DispatchLoop::read(const DispatchMail& mail) {
     std::visit([this](const auto& any) { on(any); }, message);
   }
   if (mail.stop && !drain_until_) drain_until_ = clock_.steadyNow() + settings_.drain;
+  if (mail.hurry) drain_until_ = clock_.steadyNow();
 }
 
 void DispatchLoop::on(const AttemptEnded& message) {

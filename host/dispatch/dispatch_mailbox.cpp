@@ -30,6 +30,13 @@ void DispatchMailbox::stop() {
   arrived_.notifyOne();
 }
 
+void DispatchMailbox::hurry() {
+  MutexLock lock(mutex_);
+  mail_.stop = true;
+  mail_.hurry = true;
+  arrived_.notifyOne();
+}
+
 void DispatchMailbox::close() {
   MutexLock lock(mutex_);
   closed_ = true;

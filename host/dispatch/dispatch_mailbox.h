@@ -49,6 +49,7 @@ struct DispatchMail {
   std::vector<DispatchMessage>
       messages;  // in the order of their coming; bounded by the deliveries in memory
   bool stop = false;
+  bool hurry = false;
 };
 
 // Threads: every method from any thread; take() from one.
@@ -59,6 +60,7 @@ class DispatchMailbox {
   void ready(const Target& target);
   void post(DispatchMessage message);
   void stop();
+  void hurry();  // stop(), without the drain
   // Nobody will take any more: what comes later is dropped.
   void close();
 

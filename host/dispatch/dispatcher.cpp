@@ -27,6 +27,8 @@ class Dispatcher::Impl {
 
   void requestStop() { mailbox_->stop(); }
 
+  void hurry() { mailbox_->hurry(); }
+
   void stop() {
     requestStop();
     thread_.join();
@@ -49,6 +51,8 @@ Dispatcher::~Dispatcher() = default;
 void Dispatcher::start() { impl_->start(); }
 
 void Dispatcher::requestStop() { impl_->requestStop(); }
+
+void Dispatcher::hurry() { impl_->hurry(); }
 
 void Dispatcher::stop() { impl_->stop(); }
 

@@ -88,6 +88,10 @@ class Dispatcher {
   // here. Returns at once.
   void requestStop();
 
+  // Somebody is waiting for the end: what still runs is fenced now instead of at the end of `drain`.
+  // Implies requestStop(). Returns at once; any thread, also while another one is in stop().
+  void hurry();
+
   // requestStop(), if it was not called; then running deliveries finish until `drain`, are fenced,
   // what is on the wire is awaited, and they are handed back uncounted. Closing calls still out by
   // then are left to the next start. Returns when all is settled. Runners are not stopped; what

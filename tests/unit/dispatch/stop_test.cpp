@@ -43,6 +43,24 @@ TEST_SUITE("dispatcher stop") {
     CHECK(stage.runner("logger").started() == Names{"e1"});
   }
 
+  TEST_CASE("dispatcher stop: being hurried ends the drain at once") {
+    DispatchStage stage;
+    stage.settings.drain = Milliseconds(5'000);
+    stage.addAnswering();
+    stage.start();
+    const EventSeq seq = stage.accept("e1", {"rag"});
+    stage.dispatcher->requestStop();
+    stage.settled();
+    CHECK(stage.life(seq, "rag").state == DeliveryState::kRunning);
+
+    stage.dispatcher->hurry();
+    stage.dispatcher->stop();
+
+    CHECK(stage.runner("rag").cancelled() == std::set<std::string>{"e1"});
+    CHECK(stage.life(seq, "rag").state == DeliveryState::kWaiting);
+    CHECK(stage.life(seq, "rag").attempts == 0);
+  }
+
   TEST_CASE("dispatcher stop: what outlasts drain is fenced and handed back uncounted") {
     DispatchStage stage;
     stage.settings.drain = Milliseconds(5'000);
