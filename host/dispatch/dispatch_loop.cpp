@@ -40,6 +40,7 @@ DispatchLoop::DispatchLoop(Inbox& inbox, Guard& guard, Clock& clock, Metrics& me
       metrics_(metrics),
       settings_(settings),
       mailbox_(std::move(mailbox)),
+      began_at_(clock.wallNow()),
       closings_(inbox, guard, clock, mailbox_, settings_,
                 {[this](const Ending& ending, Settlement::To to) {
                    LaneState& lane = laneOf(ending.delivery.key.target);
@@ -381,8 +382,13 @@ void DispatchLoop::endForGood(LaneState& lane, Held& held, End end, std::string 
        {"error", error}});
   // Who pressed stop waits for nothing more.
   const bool apology_owed = end != End::kStopped && lane.owesAnswer(*event) && !standing.answered;
-  Ending ending{held.delivery,       end,         std::move(error), held.stale_at,
-                standing.open_steps, apology_owed};
+  Ending ending{held.delivery,
+                end,
+                std::move(error),
+                held.stale_at,
+                standing.open_steps,
+                apology_owed,
+                event->received_at < began_at_};
   release(lane, held);
   if (standing.open_steps || apology_owed) return close(lane, std::move(ending));
   settleEnded(lane, ending, isGood(end) ? Settlement::To::kDone : Settlement::To::kDead);

@@ -40,6 +40,13 @@ PlatformOutcome fencedOutcome() {
   return {Error{ErrorKind::kCancelled, "the attempt was ended by the host"}, 0};
 }
 
+// Whether a write may leave although it was not recorded: when storage has failed for good, what
+// runs is finished, and the next process repeats it, as nothing was settled. A create may not: its
+// row would be known to nobody.
+bool mayLeave(const Result<void>& recorded) {
+  return recorded.ok() || recorded.error().kind == ErrorKind::kCorrupt;
+}
+
 PlatformOutcome unrecordedOutcome() {
   return {
       Error{ErrorKind::kUnavailable, "the call's intent could not be recorded, so it was not sent"},
@@ -283,7 +290,7 @@ void LedgerAttempt::patchRow(const OperationPtr& operation, const std::string& l
   };
   const auto patch = [self = shared_from_this(), operation, log_id, body,
                       came](Result<void> recorded) {
-    if (!recorded.ok()) return came(unrecordedOutcome());
+    if (!mayLeave(recorded)) return came(unrecordedOutcome());
     self->send(operation, "PATCH", "/message-log/" + pathSegment(log_id), body, came);
   };
   if (state != StepState::kOpen) return patch({});
@@ -330,7 +337,7 @@ void LedgerAttempt::writeAnswer(const OperationPtr& operation) {
     self->answerCame(operation, outcome);
   };
   const auto write = [self = shared_from_this(), operation, came](Result<void> recorded) {
-    if (!recorded.ok()) return came(unrecordedOutcome());
+    if (!mayLeave(recorded)) return came(unrecordedOutcome());
     const ModuleCall& call = operation->call;
     self->send(operation, call.method, call.path, call.body, came);
   };
