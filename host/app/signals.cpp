@@ -22,6 +22,7 @@ int orThrow(int fd, const char* what) {
 
 StopSignals::StopSignals() {
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file over its limit is an error of the write, which is handled
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);

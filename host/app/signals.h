@@ -11,7 +11,7 @@ namespace modhost::host {
 
 class StopSignals {
  public:
-  // Blocks SIGTERM and SIGINT in the calling thread and ignores SIGPIPE. Throws std::system_error.
+  // Blocks SIGTERM and SIGINT in the calling thread, ignores SIGPIPE and SIGXFSZ. Throws std::system_error.
   StopSignals();
 
   // Ends waitFor() from any thread, as if a signal had come.
