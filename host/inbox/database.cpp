@@ -2,10 +2,20 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+#include <cstring>
+
 namespace modhost::host {
 namespace {
 
-SqlFault faultOf(int code) {
+// A quota is a full disk, and so is no room for the WAL's index, which holds nothing of its own.
+bool isFull(int code, int system_error) {
+  if (code == SQLITE_IOERR_SHMSIZE) return true;
+  return code == SQLITE_IOERR_WRITE && (system_error == EDQUOT || system_error == ENOSPC);
+}
+
+SqlFault faultOf(int code, int system_error) {
+  if (isFull(code, system_error)) return SqlFault::kPassing;
   switch (code & 0xff) {
     case SQLITE_FULL:
     case SQLITE_BUSY:
@@ -26,14 +36,25 @@ SqlFault faultOf(int code) {
   }
 }
 
-[[noreturn]] void fail(sqlite3* db, int code) {
+// What the system said. errno, as SQLite does not keep it when a commit fails (nor when all went
+// well with what it did afterwards).
+int systemError(int code) {
+  const int system = errno;
+  const int kind = code & 0xff;
+  return kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN ? system : 0;
+}
+
+[[noreturn]] void fail(sqlite3* db, int code, int system) {
   // SQLite's own messages name tables and limits, never a bound value.
-  throw SqlError(faultOf(code), std::string("sqlite: ") + sqlite3_errmsg(db) + " (" +
-                                    std::to_string(sqlite3_extended_errcode(db)) + ")");
+  const int extended = sqlite3_extended_errcode(db);
+  std::string what = std::string("sqlite: ") + sqlite3_errmsg(db) + " (" + std::to_string(extended);
+  if (system != 0) what += std::string(", ") + std::strerror(system);
+  throw SqlError(faultOf(extended == SQLITE_OK ? code : extended, system), what + ")");
 }
 
 void check(sqlite3* db, int code) {
-  if (code != SQLITE_OK) fail(db, code);
+  const int system = systemError(code);
+  if (code != SQLITE_OK) fail(db, code, system);
 }
 
 // A bound null pointer would be NULL instead of empty.
@@ -57,13 +78,14 @@ Database::Database(const std::string& path, const std::string& vfs, int busy_ms)
   const int code = sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                                    vfs.empty() ? nullptr : vfs.c_str());
   if (code != SQLITE_OK) {
-    const SqlError error(faultOf(code),
+    const SqlError error(faultOf(code, 0),
                          "sqlite: cannot open " + path + ": " + sqlite3_errstr(code));
     sqlite3_close_v2(db_);
     throw error;
   }
   sqlite3_extended_result_codes(db_, 1);
   setBusyTimeout(busy_ms);
+  checkpointOnClose(false);
 }
 
 Database::~Database() { sqlite3_close_v2(db_); }
@@ -92,6 +114,10 @@ bool Database::checkpoint(bool restart) {
   return true;
 }
 
+void Database::checkpointOnClose(bool on) {
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on ? 0 : 1, nullptr);
+}
+
 Rows::~Rows() {
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
@@ -101,7 +127,7 @@ bool Rows::next() {
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  fail(sqlite3_db_handle(statement_), code);
+  fail(sqlite3_db_handle(statement_), code, systemError(code));
 }
 
 std::int64_t Rows::integer(int column) const { return sqlite3_column_int64(statement_, column); }

@@ -53,6 +53,10 @@ class Database {
   // that the next commit starts the WAL from its beginning; false: it was busy, and the WAL goes on
   // growing.
   bool checkpoint(bool restart);
+  // Whether closing the last connection copies the WAL into the database and deletes it. Off until
+  // asked for: a WAL whose fsync failed is only to be read by the next opening, which checks every
+  // frame of it.
+  void checkpointOnClose(bool on);
 
   sqlite3* raw() const { return db_; }
 

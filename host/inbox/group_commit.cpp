@@ -1,19 +1,16 @@
 // How a batch is written:
 //
-//   take all that waits ─▶ BEGIN ─▶ apply each ─▶ COMMIT ─▶ finish each
+//   take all that waits ─▶ BEGIN ─▶ apply each ─▶ COMMIT ─▶ in place? ─▶ finish each
 //
 // When SQLite refuses, what happens next depends on why:
-//   passing (disk full, busy)   rolled back; writes to be kept are tried alone, which needs less
-//   room, and go
-//                               back to the head of the queue if even that fails; the others are
-//                               told kUnavailable.
-//   fatal (I/O error, damage)   after a failed fsync the page cache may have dropped what it could
-//   not write,
-//                               so a later success would prove nothing: no write is tried ever
-//                               again.
-//   refused (one bad value)     rolled back, then each write gets a transaction of its own, so that
-//   only the
-//                               bad one fails.
+//   passing  (disk full, busy) rolled back; writes to be kept are tried alone, which needs less
+//            room, and go back to the head of the queue if even that fails; the others are told
+//            kUnavailable.
+//   fatal    (I/O error, damage) after a failed fsync the page cache may have dropped what it could
+//            not write, so a later success would prove nothing: no write is tried ever again, and
+//            nothing is checkpointed from that WAL by this process.
+//   refused  (one bad value) rolled back, then each write gets a transaction of its own, so that
+//            only the bad one fails.
 #include "host/inbox/group_commit.h"
 
 #include <sqlite3.h>
@@ -75,10 +72,12 @@ GroupCommit::GroupCommit(Database& database, InboxTables& tables, Clock& clock, 
   thread_ = Thread("inbox-writer", [this] { loop(); });
 }
 
-GroupCommit::~GroupCommit() {
+GroupCommit::~GroupCommit() { close(); }
+
+void GroupCommit::close() {
   {
     MutexLock lock(mutex_);
-    stop_ = true;
+    if (std::exchange(stop_, true)) return;
     changed_.notifyOne();
   }
   thread_.join();
@@ -202,6 +201,10 @@ void GroupCommit::tellFailure() {
 void GroupCommit::writeBatch(Batch batch) {
   try {
     const Outcomes outcomes = transact(batch);
+    if (const Result<void> found = settings_.in_place(); !found) {
+      failForGood(found.error());
+      return finishAll(batch, *failure());
+    }
     for (std::size_t i = 0; i < batch.size(); ++i) {
       if (batch[i].finish) batch[i].finish(outcomes[i]);
     }
@@ -226,6 +229,7 @@ GroupCommit::Outcomes GroupCommit::transact(std::span<const Write> batch) {
     throw;
   }
   tables_.committed();
+  tellRecovery();
   gauges_.show(tables_.tally().stats);
   commit_seconds_.observe(std::chrono::duration<double>(clock_.steadyNow() - start).count());
   batch_writes_.observe(static_cast<double>(batch.size()));
@@ -267,12 +271,27 @@ void GroupCommit::writeKept(Batch batch, const Error& error) {
   Batch kept;
   Batch told;
   for (Write& write : batch) (write.keep ? kept : told).push_back(std::move(write));
-  logWarn("inbox", "a commit failed and will be tried again",
-          {{"error", error.message}, {"kept", kept.size()}, {"refused", told.size()}});
+  tellTrouble(error, kept.size(), told.size());
   finishAll(told, error);
   if (kept.empty()) return;
   if (told.empty()) return requeue(std::move(kept), error);
   writeBatch(std::move(kept));
+}
+
+// While the disk stays full every accept fails, and what was settled is tried four times a second.
+void GroupCommit::tellTrouble(const Error& error, std::size_t kept, std::size_t refused) {
+  refused_untold_ += refused;
+  const SteadyTime now = clock_.steadyNow();
+  if (trouble_told_at_ && now - *trouble_told_at_ < kTroubleLinePeriod) return;
+  trouble_told_at_ = now;
+  logWarn(
+      "inbox", "a commit failed: new events are refused, what was settled is tried again",
+      {{"error", error.message}, {"kept", kept}, {"refused", std::exchange(refused_untold_, 0)}});
+}
+
+void GroupCommit::tellRecovery() {
+  if (!std::exchange(trouble_told_at_, std::nullopt)) return;
+  logInfo("inbox", "commits succeed again", {{"refused", std::exchange(refused_untold_, 0)}});
 }
 
 void GroupCommit::requeue(Batch kept, const Error& error) {

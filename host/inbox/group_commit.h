@@ -50,14 +50,23 @@ struct GroupCommitSettings {
   Milliseconds linger{5};
   std::size_t riding_max = 4'096;  // waiting riders that make a commit due at once
   Milliseconds full_retry{250};    // between tries of kept writes on a full disk
+  // Asked after each commit, before anybody is told of it: whether what was written can still be
+  // found. Not ok is as final as a failed fsync.
+  std::function<Result<void>()> in_place;
 };
+
+// How often a disk that stays full is spoken of.
+inline constexpr Milliseconds kTroubleLinePeriod{10'000};
 
 class GroupCommit {
  public:
   GroupCommit(Database& database, InboxTables& tables, Clock& clock, Metrics& metrics,
               GroupCommitSettings settings);
-  // Commits what is queued, then ends. No call may follow.
+  // close(), if it was not called.
   ~GroupCommit();
+
+  // Commits what is queued, then ends the thread. Only failed() may follow.
+  void close();
 
   void onFailure(std::function<void(const Error&)> failed);
 
@@ -72,6 +81,7 @@ class GroupCommit {
 
   // From now on every write answers kCorrupt. The first call reaches the failure callback.
   void failForGood(const Error& error);
+  bool failed() const { return failure().has_value(); }
 
   // Pages in the WAL after the latest commit.
   int walPages() const { return wal_pages_.load(std::memory_order_relaxed); }
@@ -91,6 +101,8 @@ class GroupCommit {
   void setStrength(bool power);
   void afterFault(Batch batch, const SqlError& error);
   void writeKept(Batch batch, const Error& error);
+  void tellTrouble(const Error& error, std::size_t kept, std::size_t refused);
+  void tellRecovery();
   void requeue(Batch kept, const Error& error);
   static void finishAll(Batch& batch, const Result<void>& outcome);
 
@@ -102,7 +114,9 @@ class GroupCommit {
   Histogram batch_writes_;
   InboxGauges gauges_;  // writer only, once it runs
   std::atomic<int> wal_pages_{0};
-  std::optional<bool> power_;  // the strength the connection is set to; writer only
+  std::optional<SteadyTime> trouble_told_at_;  // set while the latest commit failed; writer only
+  std::size_t refused_untold_ = 0;             // since then; writer only
+  std::optional<bool> power_;                  // the strength the connection is set to; writer only
 
   mutable Mutex mutex_;
   CondVar changed_;

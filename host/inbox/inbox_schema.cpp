@@ -104,6 +104,9 @@ Result<void> migrateInbox(Database& database) {
                  "its schema version is " + std::to_string(found) + ", this host knows up to " +
                      std::to_string(inboxSchemaVersion()) + ": start the newer host that wrote it"};
   }
+  if (found == 0 && database.ask("SELECT count(*) FROM sqlite_schema") != "0") {
+    return Error{ErrorKind::kInvalid, "is a database of something else"};
+  }
   for (int step = found; step < inboxSchemaVersion(); ++step) {
     database.run("BEGIN IMMEDIATE");
     database.run(kSteps[step]);

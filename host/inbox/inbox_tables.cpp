@@ -118,7 +118,7 @@ void InboxTables::rolledBack() {
   changed_ = false;
   target_ids_.clear();  // one may have been added by what was rolled back
   Rows row = sql_->load_tally.rows();
-  MODHOST_ASSERT(row.next());
+  if (!row.next()) throw SqlError(SqlFault::kFatal, "the table inbox has lost its row");
   working_ = {row.integer(0),
               row.integer(1),
               row.integer(2),

@@ -4,16 +4,20 @@
 #include <utility>
 
 #include "host/base/log.h"
+#include "host/inbox/stored_values.h"
 
 namespace modhost::host {
 
 Maintenance::Maintenance(std::unique_ptr<Database> database, GroupCommit& writer,
-                         InboxTables& tables, Clock& clock, MaintenanceSettings settings)
+                         InboxTables& tables, Clock& clock, Metrics& metrics,
+                         MaintenanceSettings settings)
     : database_(std::move(database)),
       writer_(writer),
       tables_(tables),
       clock_(clock),
       settings_(settings),
+      retention_passes_(metrics.counter("modhost_inbox_retention_passes_total",
+                                        "Looks at what has become too old to be kept.")),
       thread_("inbox-upkeep", [this] { loop(); }) {}
 
 Maintenance::~Maintenance() {
@@ -26,6 +30,7 @@ Maintenance::~Maintenance() {
 }
 
 void Maintenance::loop() {
+  noteNewestRow();
   SteadyTime retain_at = clock_.steadyNow();
   while (!stopping()) {
     const SteadyTime now = clock_.steadyNow();
@@ -53,13 +58,17 @@ bool Maintenance::stopping() const {
 // the WAL never starts over.
 void Maintenance::checkpoint() {
   const int pages = writer_.walPages();
-  if (pages == checkpointed_pages_) return;
+  if (pages == checkpointed_pages_ || writer_.failed()) return;
   try {
     if (database_->checkpoint(false)) checkpointed_pages_ = pages;
+    if (std::exchange(checkpoint_trouble_, false)) logInfo("inbox", "checkpoints succeed again");
   } catch (const SqlError& error) {
     const Error told = toError(error);
     if (error.fault == SqlFault::kFatal) return writer_.failForGood(told);
-    logWarn("inbox", "a checkpoint failed", {{"error", told.message}});
+    if (!std::exchange(checkpoint_trouble_, true)) {
+      logWarn("inbox", "a checkpoint failed, the WAL grows until one succeeds",
+              {{"error", told.message}});
+    }
   }
   if (pages > settings_.wal_pages_max) restartWal();
 }
@@ -68,6 +77,7 @@ void Maintenance::checkpoint() {
 // to copy.
 void Maintenance::restartWal() {
   writer_.runBetween([this](Database& database) {
+    if (writer_.failed()) return;
     database.setBusyTimeout(0);  // a long reader is not waited for: the next time will do
     try {
       (void)database.checkpoint(true);
@@ -78,11 +88,49 @@ void Maintenance::restartWal() {
   });
 }
 
+// The newest row is the last that is known of the time before this process.
+void Maintenance::noteNewestRow() {
+  wall_seen_ = clock_.wallNow();
+  steady_seen_ = clock_.steadyNow();
+  try {
+    const std::string newest = database_->ask(
+        "SELECT max(coalesce((SELECT received_ms FROM event ORDER BY seq DESC LIMIT 1), 0), "
+        "coalesce((SELECT died_ms FROM dead_letter ORDER BY number DESC LIMIT 1), 0))");
+    if (newest != "0") wall_seen_ = fromMs(std::stoll(newest));
+  } catch (const SqlError& error) {
+    if (error.fault == SqlFault::kFatal) writer_.failForGood(toError(error));
+  }
+}
+
+bool Maintenance::trustsClock() {
+  const WallTime wall = clock_.wallNow();
+  const SteadyTime steady = clock_.steadyNow();
+  const auto passed =
+      std::chrono::duration_cast<Milliseconds>(steady - std::exchange(steady_seen_, steady));
+  const Milliseconds leap = wall - std::exchange(wall_seen_, wall) - passed;
+  if (leap > kClockLeap) {
+    leapt_ += leap;
+    distrusted_until_ = steady + kLeapPatience;
+    logWarn("inbox", "the clock leapt ahead: nothing is deleted for its age until it is believed",
+            {{"hours", leap / std::chrono::hours(1)},
+             {"believed_in_hours", kLeapPatience / std::chrono::hours(1)}});
+  } else if (distrusted_until_ && (leapt_ += leap) <= kClockLeap) {
+    distrusted_until_.reset();
+    logInfo("inbox", "the clock was set back, its word counts again");
+  }
+  if (distrusted_until_ && steady >= *distrusted_until_) distrusted_until_.reset();
+  if (!distrusted_until_) leapt_ = Milliseconds{};
+  return !distrusted_until_;
+}
+
 void Maintenance::retain() {
+  const bool trusted = trustsClock();
   const WallTime now = clock_.wallNow();
   EventSeq after = 0;
-  while (!stopping() && pruneEventSlice(after, now - settings_.retention)) continue;
-  while (!stopping() && pruneDeadSlice(now - settings_.dead_retention)) continue;
+  while (trusted && !stopping() && pruneEventSlice(after, now - settings_.retention)) continue;
+  const WallTime dead_cutoff = trusted ? now - settings_.dead_retention : WallTime{};
+  while (!stopping() && pruneDeadSlice(dead_cutoff)) continue;
+  retention_passes_.add();
 }
 
 bool Maintenance::pruneEventSlice(EventSeq& after, WallTime cutoff) {

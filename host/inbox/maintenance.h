@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "host/base/clock.h"
+#include "host/base/metrics.h"
 #include "host/base/mutex.h"
 #include "host/base/thread.h"
 #include "host/inbox/database.h"
@@ -25,11 +27,17 @@ struct MaintenanceSettings {
   int slice = 500;                        // rows per transaction of a pass
 };
 
+// A wall clock that runs further ahead than this, against the steady one or, at the start, against
+// the newest row, is not believed: by it everything would be too old at once. It is believed when
+// it has stood by its word for kLeapPatience.
+inline constexpr Milliseconds kClockLeap{24LL * 3'600 * 1'000};
+inline constexpr Milliseconds kLeapPatience{24LL * 3'600 * 1'000};
+
 class Maintenance {
  public:
   // `database`: the checkpoints' own connection.
   Maintenance(std::unique_ptr<Database> database, GroupCommit& writer, InboxTables& tables,
-              Clock& clock, MaintenanceSettings settings);
+              Clock& clock, Metrics& metrics, MaintenanceSettings settings);
   ~Maintenance();
 
  private:
@@ -38,6 +46,9 @@ class Maintenance {
   bool stopping() const;
   void checkpoint();
   void restartWal();
+  void noteNewestRow();
+  // Whether the wall clock's word may delete anything now.
+  bool trustsClock();
   void retain();
   bool pruneEventSlice(EventSeq& after, WallTime cutoff);
   bool pruneDeadSlice(WallTime cutoff);
@@ -47,7 +58,15 @@ class Maintenance {
   InboxTables& tables_;
   Clock& clock_;
   const MaintenanceSettings settings_;
+  Counter retention_passes_;
+
+  // Upkeep thread only.
   int checkpointed_pages_ = 0;  // of the WAL, when it was last copied in full
+  bool checkpoint_trouble_ = false;
+  WallTime wall_seen_{};  // at steady_seen_
+  SteadyTime steady_seen_{};
+  std::optional<SteadyTime> distrusted_until_;
+  Milliseconds leapt_{};  // by how much, while it is distrusted
 
   mutable Mutex mutex_;
   CondVar changed_;

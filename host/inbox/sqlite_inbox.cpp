@@ -1,7 +1,9 @@
 #include "host/inbox/sqlite_inbox.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
+#include <system_error>
 #include <utility>
 
 #include "host/base/log.h"
@@ -14,6 +16,7 @@
 #include "host/inbox/inbox_schema.h"
 #include "host/inbox/inbox_tables.h"
 #include "host/inbox/maintenance.h"
+#include "host/inbox/rescue.h"
 
 namespace modhost::host {
 namespace {
@@ -48,6 +51,13 @@ std::unique_ptr<Database> connectReader(const SqliteInboxSettings& settings) {
   return database;
 }
 
+// SQLite keeps the WAL beside the file a link leads to, so that is where all of it is looked for.
+std::string realPath(const std::string& path) {
+  std::error_code failed;
+  const std::filesystem::path real = std::filesystem::canonical(path, failed);
+  return failed ? path : real.string();
+}
+
 void takeOver(Database& database, InboxTables& tables) {
   database.run("BEGIN IMMEDIATE");
   tables.recover();
@@ -67,9 +77,11 @@ MaintenanceSettings maintenanceSettings(const SqliteInboxSettings& settings) {
   return upkeep;
 }
 
-GroupCommitSettings commitSettings(const SqliteInboxSettings& settings) {
+GroupCommitSettings commitSettings(const SqliteInboxSettings& settings,
+                                   std::function<Result<void>()> in_place) {
   GroupCommitSettings commits;
   commits.linger = settings.settle_linger;
+  commits.in_place = std::move(in_place);
   return commits;
 }
 
@@ -106,7 +118,8 @@ class SqliteInbox::Impl {
  public:
   Impl(const SqliteInboxSettings& settings, InboxFile file, std::unique_ptr<Database> database,
        Clock& clock, Metrics& metrics)
-      : file_(std::move(file)),
+      : path_(settings.path),
+        file_(std::move(file)),
         database_(std::move(database)),
         tables_(*database_, clock, {settings.waiting_max, settings.keep_bodies}),
         reader_(connectReader(settings)),
@@ -116,12 +129,27 @@ class SqliteInbox::Impl {
         duplicates_(metrics.counter("modhost_inbox_duplicates_total",
                                     "Events refused because their id was stored before.")) {
     takeOver(*database_, tables_);
+    if (const Result<void> marked = file_.markInUse(); !marked) {
+      throw SqlError(SqlFault::kFatal, marked.error().message);
+    }
     for (const Target& target : reader_.openTargets())
       lanes_.behind(target, reader_.newest(target));
     writer_ = std::make_unique<GroupCommit>(*database_, tables_, clock, metrics,
-                                            commitSettings(settings));
-    upkeep_ = std::make_unique<Maintenance>(connect(settings), *writer_, tables_, clock,
+                                            commitSettings(settings, [this] { return inPlace(); }));
+    upkeep_ = std::make_unique<Maintenance>(connect(settings), *writer_, tables_, clock, metrics,
                                             maintenanceSettings(settings));
+  }
+
+  // What ends well ends in one file. After a failed fsync everything stays as it is on disk, for
+  // the next opening to check.
+  ~Impl() {
+    upkeep_.reset();
+    writer_->close();
+    if (!file_.inPlace()) {
+      leaveWhatIsLeft();
+    } else if (!writer_->failed()) {
+      closeInOrder();
+    }
   }
 
   Result<Accepted> accept(const EventPtr& event, std::span<const Target> targets) {
@@ -330,13 +358,28 @@ class SqliteInbox::Impl {
     }
   }
 
+  Result<void> inPlace() const { return file_.inPlace(); }
+
+  void closeInOrder() {
+    database_->checkpointOnClose(true);
+    file_.markClean();
+  }
+
+  // The files were deleted or replaced, but what is in them can be read while they are open.
+  void leaveWhatIsLeft() {
+    if (file_.ownsDatabase()) return closeInOrder();  // only the WAL's name is gone
+    file_.setWalAside();
+    if (rescueInbox(*database_, path_, !file_.databaseIsThere())) file_.markClean();
+  }
+
   Error readFailed(const SqlError& error) {
     const Error told = toError(error);
     if (error.fault == SqlFault::kFatal) writer_->failForGood(told);
     return told;
   }
 
-  const InboxFile file_;
+  const std::string path_;
+  InboxFile file_;
   const std::unique_ptr<Database> database_;
   InboxTables tables_;
   InboxReader reader_;
@@ -353,6 +396,7 @@ class SqliteInbox::Impl {
 
 Result<std::unique_ptr<SqliteInbox>> SqliteInbox::open(SqliteInboxSettings settings, Clock& clock,
                                                        Metrics& metrics) {
+  settings.path = realPath(settings.path);
   Result<InboxFile> file = InboxFile::open(settings.path);
   if (!file) return file.takeError();
   const std::string prefix = "inbox " + settings.path + ": ";
@@ -362,7 +406,10 @@ Result<std::unique_ptr<SqliteInbox>> SqliteInbox::open(SqliteInboxSettings setti
     auto impl = std::make_unique<Impl>(settings, file.take(), database.take(), clock, metrics);
     return std::unique_ptr<SqliteInbox>(new SqliteInbox(std::move(impl)));
   } catch (const SqlError& error) {
-    return Error{toError(error).kind, prefix + error.what()};
+    const Error told = toError(error);
+    const bool damaged = told.kind == ErrorKind::kCorrupt;
+    return Error{told.kind,
+                 prefix + told.message + (damaged ? "; see docs/inbox-format.md, Repair" : "")};
   }
 }
 

@@ -3,15 +3,29 @@
 
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/contract/inbox_means.h"
 #include "tests/support/faulty_vfs.h"
+#include "tests/support/inbox_books.h"
 
 namespace modhost::host {
 namespace {
 
 using To = Settlement::To;
+
+constexpr Milliseconds kCheckpointPeriod{200};
+
+template <typename Condition>
+bool becomesTrue(const Condition& condition) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
 
 class InboxOnFaultyDisk {
  public:
@@ -32,9 +46,33 @@ class InboxOnFaultyDisk {
     name_ = "image.db";
     open();
   }
+  void closeOnly() { inbox_.reset(); }
+  // Closes and opens the same file.
+  void reopen() {
+    inbox_.reset();
+    open();
+  }
+  // Lets the checkpoint thread come by; false: it did not finish one, as it failed.
+  bool checkpoint() {
+    const int before = disk.databaseSyncs();
+    clock_.advance(kCheckpointPeriod);
+    becomesTrue([&] { return disk.databaseSyncs() > before || disk.failed() || failures() > 0; });
+    return disk.databaseSyncs() > before;
+  }
+  int failures() const { return failures_; }
+  void checkBooks() { host::checkBooks(path()); }
   bool knows(const std::string& id) {
     Result<Accepted> again = accept(id);
     return !again.ok() && again.error().kind == ErrorKind::kDuplicate;
+  }
+
+  Result<std::unique_ptr<SqliteInbox>> tryOpen() {
+    SqliteInboxSettings settings;
+    settings.path = path();
+    settings.vfs = disk.name();
+    settings.disk_free_min_bytes = 0;
+    settings.checkpoint_period = kCheckpointPeriod;
+    return SqliteInbox::open(settings, clock_, metrics_);
   }
 
   FaultyVfs disk;
@@ -44,22 +82,42 @@ class InboxOnFaultyDisk {
  private:
   std::string path() const { return folder_.file(name_); }
   void open() {
-    SqliteInboxSettings settings;
-    settings.path = path();
-    settings.vfs = disk.name();
-    settings.disk_free_min_bytes = 0;
-    settings.checkpoint_period = std::chrono::hours(24);
-    Result<std::unique_ptr<SqliteInbox>> opened = SqliteInbox::open(settings, clock_, metrics_);
-    MODHOST_ASSERT(opened.ok());
+    Result<std::unique_ptr<SqliteInbox>> opened = tryOpen();
+    REQUIRE_MESSAGE(opened.ok(), (opened.ok() ? "" : opened.error().message));
     inbox_ = opened.take();
+    inbox_->onFailure([this](const Error&) { ++failures_; });
   }
 
   TempFolder folder_;
   std::string name_ = "inbox.db";
   FakeClock clock_;
   Metrics metrics_;
+  std::atomic<int> failures_{0};
   std::unique_ptr<SqliteInbox> inbox_;
 };
+
+// A short life with everything in it, a checkpoint included. The ids that were acknowledged; it
+// goes on whatever fails.
+std::vector<std::string> live(InboxOnFaultyDisk& on) {
+  std::vector<std::string> acknowledged;
+  for (int i = 0; i < 12; ++i) {
+    const std::string id = "e" + std::to_string(i);
+    const Result<Accepted> accepted = on.accept(id);
+    if (!accepted.ok()) continue;
+    acknowledged.push_back(id);
+    const DeliveryKey key{accepted.value().seq, "a"};
+    if (i % 3 == 0 && on.inbox().begin(std::vector<Begin>{{key, false}}).ok()) {
+      on.inbox().settle({{key, i % 2 == 0 ? To::kDone : To::kDead, End::kFailed, {}, "why"}});
+    }
+    if (i % 5 == 4) on.checkpoint();
+  }
+  return acknowledged;
+}
+
+void checkNothingLost(InboxOnFaultyDisk& on, const std::vector<std::string>& acknowledged) {
+  on.checkBooks();
+  for (const std::string& id : acknowledged) CHECK_MESSAGE(on.knows(id), id, " is lost");
+}
 
 void checkFailedForGood(InboxOnFaultyDisk& on, const Result<Accepted>& failed,
                         const std::vector<Error>& told) {
@@ -88,6 +146,92 @@ TEST_SUITE("inbox storage") {
 
     for (int i = 0; i < 5; ++i) CHECK(on.knows("e" + std::to_string(i)));
     CHECK(on.accept("later").ok());
+  }
+
+  TEST_CASE("inbox: whichever call of the disk fails nothing acknowledged is lost") {
+    const std::vector<std::pair<DiskFile, DiskCall>> calls = {
+        {DiskFile::kWal, DiskCall::kSync},      {DiskFile::kWal, DiskCall::kWrite},
+        {DiskFile::kWal, DiskCall::kTornWrite}, {DiskFile::kWal, DiskCall::kRead},
+        {DiskFile::kDatabase, DiskCall::kSync}, {DiskFile::kDatabase, DiskCall::kWrite},
+        {DiskFile::kDatabase, DiskCall::kRead}, {DiskFile::kDatabase, DiskCall::kTornWrite}};
+    for (const auto& [file, call] : calls) {
+      int nth = 0;
+      for (bool hit = true; hit;) {
+        InboxOnFaultyDisk on;
+        on.disk.fail(file, call, nth += 1 + nth / 4);
+        const std::vector<std::string> acknowledged = live(on);
+        hit = on.disk.failed();
+        INFO("file ", static_cast<int>(file), ", call ", static_cast<int>(call), ", nth ", nth);
+        if (hit) CHECK(becomesTrue([&] { return on.failures() == 1; }));
+        if (!hit) CHECK(acknowledged.size() == 12);
+        on.disk.mend();
+        if (nth % 2 == 0) on.reopenAfterCrash();
+        if (nth % 2 != 0) on.reopen();
+        checkNothingLost(on, acknowledged);
+        CHECK(on.accept("later").ok());
+      }
+      MESSAGE("file ", static_cast<int>(file), ", call ", static_cast<int>(call), ": ", nth - 1);
+    }
+  }
+
+  TEST_CASE("inbox: after a failed fsync nothing is copied out of that WAL by this process") {
+    InboxOnFaultyDisk on;
+    REQUIRE(on.accept("one").ok());
+    on.disk.failSync(1);
+    REQUIRE(!on.accept("two").ok());
+    const int before = on.disk.databaseSyncs();
+
+    on.checkpoint();
+    on.closeOnly();
+
+    CHECK(on.disk.databaseSyncs() == before);
+    on.reopen();
+    CHECK(on.knows("one"));
+  }
+
+  TEST_CASE("inbox: a file system that becomes read-only stops the inbox for good") {
+    InboxOnFaultyDisk on;
+    REQUIRE(on.accept("one").ok());
+    on.disk.setReadOnly(true);
+    SUBCASE("noticed by an accept") {}
+    SUBCASE("noticed by a checkpoint") { CHECK(!on.checkpoint()); }
+
+    const Result<Accepted> refused = on.accept("two");
+
+    REQUIRE(!refused.ok());
+    CHECK(refused.error().kind == ErrorKind::kCorrupt);
+    CHECK_MESSAGE(refused.error().message.find("Read-only file system") != std::string::npos,
+                  refused.error().message);
+    CHECK(becomesTrue([&] { return on.failures() == 1; }));
+    on.disk.setReadOnly(false);
+    on.reopen();
+    checkNothingLost(on, {"one"});
+  }
+
+  TEST_CASE("inbox: a disk that is full for checkpoints only takes events on") {
+    InboxOnFaultyDisk on;
+    on.disk.setDiskFull(true, DiskFile::kDatabase);
+    for (int i = 0; i < 50; ++i) REQUIRE(on.accept("e" + std::to_string(i)).ok());
+    on.clock().advance(kCheckpointPeriod);
+    REQUIRE(on.accept("later").ok());
+    on.disk.setDiskFull(false, DiskFile::kDatabase);
+    REQUIRE(on.accept("last").ok());
+
+    CHECK(on.checkpoint());
+    CHECK(on.failures() == 0);
+    on.reopen();
+    checkNothingLost(on, {"e0", "e49", "later", "last"});
+  }
+
+  TEST_CASE("inbox: an index of the WAL that cannot be mapped refuses the start only") {
+    InboxOnFaultyDisk on;
+    REQUIRE(on.accept("one").ok());
+    on.closeOnly();
+    on.disk.fail(DiskFile::kDatabase, DiskCall::kShmMap, 1);
+    CHECK(!on.tryOpen().ok());
+    on.disk.mend();
+    on.reopen();
+    checkNothingLost(on, {"one"});
   }
 
   TEST_CASE("inbox: a full disk refuses events for now and keeps what was settled") {
