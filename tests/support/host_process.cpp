@@ -71,6 +71,10 @@ HttpAnswer perform(const Curl& curl) {
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   answer.status = static_cast<int>(status);
+  curl_header* header = nullptr;
+  if (curl_easy_header(curl.get(), "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
+    answer.retry_after = header->value;
+  }
   return answer;
 }
 
@@ -89,8 +93,9 @@ constexpr char kHead[] =
     "platform: {api_base: \"${UNIQUE_API_BASE}\", api_key: \"${UNIQUE_API_KEY}\", app_id: "
     "\"${UNIQUE_APP_ID}\","
     " backoff: 10ms, backoff_max: 50ms}\n"
-    "inbox: {sqlite: {path: inbox.db}}\n"
-    "run_dir: run\n"
+    "inbox: ";
+constexpr char kHeadAfterInbox[] =
+    "\nrun_dir: run\n"
     "modules_dir: \"${MODULES_DIR}\"\n";
 
 }  // namespace
@@ -139,7 +144,7 @@ HostProcess::~HostProcess() {
 }
 
 void HostProcess::configure(const std::string& modules_and_routes) {
-  writeFile(file("modules.yaml"), kHead + modules_and_routes);
+  writeFile(file("modules.yaml"), kHead + inbox_ + kHeadAfterInbox + modules_and_routes);
 }
 
 void HostProcess::start() {
@@ -191,8 +196,14 @@ ProcessEnd HostProcess::kill() {
   return end;
 }
 
+void HostProcess::signal(int number) { ::kill(pid_, number); }
+
 ProcessEnd HostProcess::terminate() {
-  ::kill(pid_, SIGTERM);
+  signal(SIGTERM);
+  return wait();
+}
+
+ProcessEnd HostProcess::wait() {
   const ProcessEnd end = waitForEnd(pid_);
   pid_ = 0;
   return end;

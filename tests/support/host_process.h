@@ -44,6 +44,8 @@ class HostProcess {
   // The YAML after the head this class writes (listen, admin, webhook, platform, inbox): modules
   // and routes.
   void configure(const std::string& modules_and_routes);
+  // Before configure(): the value of the key `inbox`.
+  void setInbox(const std::string& yaml) { inbox_ = yaml; }
   void setVariable(const std::string& name, const std::string& value) { variables_[name] = value; }
 
   // Starts `modhost run` and returns when it is ready; fails the test with its log when it ends
@@ -54,6 +56,8 @@ class HostProcess {
 
   ProcessEnd kill();       // SIGKILL, and waits
   ProcessEnd terminate();  // SIGTERM, and waits
+  void signal(int number);
+  ProcessEnd wait();  // until it ends by itself
   bool running() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
   // It is no more, though nobody told it to end; kill() or terminate() says how.
@@ -71,6 +75,7 @@ class HostProcess {
  private:
   TempFolder folder_;
   std::map<std::string, std::string> variables_;
+  std::string inbox_ = "{sqlite: {path: inbox.db}}";
   pid_t pid_ = 0;
   int port_ = 0;
   int admin_port_ = 0;
@@ -79,6 +84,7 @@ class HostProcess {
 struct HttpAnswer {
   int status = 0;  // 0: no answer (refused, cut)
   std::string body;
+  std::string retry_after;  // the header, empty when there was none
 };
 
 // A webhook as the platform sends it, over a fresh connection, which is cut when no answer came
