@@ -192,12 +192,12 @@ TEST_CASE("storage: a full disk refuses with 503 and all goes on when it has roo
 }
 
 TEST_CASE("storage: a disk below its reserve refuses events and takes them again") {
-  const SmallDisk disk("size=8m");
+  const SmallDisk disk("size=64m");
   if (!disk.mounted()) return;
-  HeldConversation on("{sqlite: {path: " + disk.file("inbox.db") + "}, disk_free_min: 2MiB}");
+  HeldConversation on("{sqlite: {path: " + disk.file("inbox.db") + "}, disk_free_min: 32MiB}");
   on.hold->release();
 
-  disk.fill(1 << 20);
+  disk.fill(24 << 20);
   int sent = 0;  // space is asked for once a second
   CHECK(eventually([&] {
     const std::string id = "evt_r" + std::to_string(++sent);
