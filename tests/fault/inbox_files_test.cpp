@@ -1,5 +1,6 @@
 // What an inbox makes of files that were damaged, taken away, replaced or put back.
 #include <doctest/doctest.h>
+#include <spawn.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -124,8 +125,16 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-bool shellIsThere() { return std::system("command -v sqlite3 > /dev/null 2>&1") == 0; }
-int shell(const std::string& command) { return std::system(command.c_str()); }
+int shell(const std::string& command) {
+  const char* arguments[] = {"sh", "-c", command.c_str(), nullptr};
+  pid_t pid = 0;
+  const int failed = ::posix_spawn(&pid, "/bin/sh", nullptr, nullptr,
+                                   const_cast<char* const*>(arguments), environ);
+  int status = -1;
+  if (failed == 0) ::waitpid(pid, &status, 0);
+  return status;
+}
+bool shellIsThere() { return shell("command -v sqlite3 > /dev/null 2>&1") == 0; }
 
 // What docs/inbox-format.md tells the operator to run after the dump.
 constexpr char kRecount[] =
