@@ -91,7 +91,8 @@ void Chaos::strike(const Happening& happening) {
       note("flood");
       return hooks_.flood();
     case Blow::kReload:
-      note("SIGHUP");
+      note("reload");
+      hooks_.deploy();
       ::kill(host_.pid(), SIGHUP);
       return;
   }
@@ -99,7 +100,7 @@ void Chaos::strike(const Happening& happening) {
 
 void Chaos::killHost() {
   note("kill host");
-  host_ends_.push_back(std::chrono::steady_clock::now());
+  host_aways_.push_back({std::chrono::steady_clock::now(), {}});
   const ProcessEnd end = host_.kill();
   if (end.signal != SIGKILL) complaints_.push_back("the host ended by itself: " + endText(end));
   startHost();
@@ -107,7 +108,7 @@ void Chaos::killHost() {
 
 void Chaos::stopHost() {
   note("stop host");
-  host_ends_.push_back(std::chrono::steady_clock::now());
+  host_aways_.push_back({std::chrono::steady_clock::now(), {}});
   const ProcessEnd end = host_.terminate();
   if (end.exit_status != 0) complaints_.push_back("a stopped host ended with " + endText(end));
   startHost();
@@ -123,12 +124,14 @@ void Chaos::killWorker(int place) {
 
 void Chaos::startHost() {
   host_.start();
+  host_aways_.back().until = std::chrono::steady_clock::now();
   hooks_.moved(host_.port());
 }
 
 // A host that dies of something else than a blow is the worst that can be found here.
 void Chaos::lookAfterHost() {
   if (!host_.endedByItself()) return;
+  host_aways_.push_back({std::chrono::steady_clock::now(), {}});
   const std::string how = endText(host_.kill());
   note("HOST ENDED");
   complaints_.push_back("the host ended by itself: " + how);

@@ -23,6 +23,10 @@ struct Happening {
   int detail = 0;  // the day of the weather, the place of the worker
 };
 
+struct HostAway {
+  SteadyTime from{}, until{};
+};
+
 // Blows whose pauses make up `length`, at least one of each if there is room; calm at the end.
 std::vector<Happening> schedule(std::uint64_t seed, Milliseconds length, bool reloads);
 
@@ -31,7 +35,8 @@ class Chaos {
   struct Hooks {
     std::function<void(int port)> moved;  // the host has started again
     std::function<void()> flood;
-    std::function<void()> tick;  // many times a second
+    std::function<void()> deploy;  // new files of the modules, before a reload
+    std::function<void()> tick;    // many times a second
   };
 
   // Takes over the platform's decisions.
@@ -40,8 +45,8 @@ class Chaos {
   // Strikes each blow after its pause; returns after the last, with the host running in calm weather.
   void run(const std::vector<Happening>& schedule);
 
-  // The moments at which a host was killed or told to stop.
-  const std::vector<SteadyTime>& hostEnds() const { return host_ends_; }
+  // The times from a host's kill or stop to the next one's readiness.
+  const std::vector<HostAway>& hostAways() const { return host_aways_; }
   int count(Blow blow) const;
   // What was done, one happening after the other.
   const std::string& history() const { return history_; }
@@ -61,7 +66,7 @@ class Chaos {
   const Hooks hooks_;
   const SteadyTime started_;
   const std::shared_ptr<Weather> weather_;  // shared with the platform's connections
-  std::vector<SteadyTime> host_ends_;
+  std::vector<HostAway> host_aways_;
   std::vector<Blow> struck_;
   std::string history_;
   std::vector<std::string> complaints_;

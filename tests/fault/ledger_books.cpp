@@ -146,8 +146,8 @@ class Audit {
 
   int hostEndsBetween(SteadyTime from, SteadyTime to) const {
     return static_cast<int>(
-        std::count_if(w_.host_ends.begin(), w_.host_ends.end(),
-                      [&](SteadyTime end) { return from <= end && end <= to; }));
+        std::count_if(w_.host_aways.begin(), w_.host_aways.end(),
+                      [&](const HostAway& away) { return from <= away.until && away.from <= to; }));
   }
 
   // The kept counts are those of the platform's side of the story.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/base/mutex.h"
+#include "tests/fault/chaos.h"
 #include "tests/fault/evidence.h"
 #include "tests/fault/ledger_events.h"
 
@@ -51,7 +52,7 @@ struct Witnesses {
   const Evidence& evidence;
   const std::vector<std::string>& logged_ids;  // in message-logger's file
   const InboxCounts& inbox;
-  const std::vector<SteadyTime>& host_ends;
+  const std::vector<HostAway>& host_aways;
 };
 
 Balance balance(const Witnesses& witnesses);

@@ -151,7 +151,7 @@ std::string ledgerModules(const std::string& messages_file, const std::string& t
          " to: onlooker}\n"
          "  - {event: unique.chat.user-message.created, to: message-logger}\n"
          "worker: {stop_grace: 1s, restart_backoff: 50ms, restart_backoff_max: 500ms}\n"
-         "dispatch: {drain: 3s, overrun_grace: 300ms, unrouted: dead_letter}\n";
+         "dispatch: {drain: 2s, overrun_grace: 300ms, unrouted: dead_letter}\n";
 }
 
 }  // namespace modhost::host

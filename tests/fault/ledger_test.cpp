@@ -11,6 +11,7 @@
 
 #include <cstdlib>
 #include <deque>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <sstream>
@@ -27,12 +28,12 @@ namespace {
 // SIGHUP reloads a running host; until it does, it would only kill it.
 constexpr bool kHostReloads = false;
 
-constexpr int kSecondsDefault = 100;
+constexpr int kSecondsDefault = 80;  // of pauses between blows; the blows take half as long again
 constexpr int kSenders = 6;
 constexpr int kFloodSenders = 8;
 constexpr int kFloodEvents = 120;
-constexpr int kWaitingMax = 150;  // a flood fills it: full is answered 503 and comes again
-constexpr int kBacklogMax = 100;  // above it the mixed load pauses, so that slow machines keep up
+constexpr int kWaitingMax = 90;  // a flood fills it: full is answered 503 and comes again
+constexpr int kBacklogMax = 60;  // above it the mixed load pauses, so that slow machines keep up
 constexpr int kDossiersMax = 5;
 
 std::uint64_t numberFrom(const char* variable, std::uint64_t otherwise) {
@@ -126,8 +127,21 @@ class Load {
   WebhookSenders mixed_, quiet_, flood_;  // last: their threads use everything above
 };
 
+// Puts a module's file in the place of the one that is there, as an operator should: by a rename.
+void deploy(const HostProcess& host, const std::string& name) {
+  const std::string file = host.file("modules/" + name);
+  std::filesystem::copy_file(std::string(TINY_MODULES_FOLDER "/") + name, file + ".new");
+  std::filesystem::rename(file + ".new", file);
+}
+
+void deployAll(const HostProcess& host) {
+  for (const char* name : {"moody.so", "onlooker.so"}) deploy(host, name);
+}
+
 void configure(HostProcess& host) {
-  host.configure(ledgerModules(host.file("messages.jsonl"), TINY_MODULES_FOLDER));
+  std::filesystem::create_directory(host.file("modules"));
+  deployAll(host);
+  host.configure(ledgerModules(host.file("messages.jsonl"), host.file("modules")));
   std::string yaml = fileText(host.file("modules.yaml"));
   const std::string path = "path: inbox.db}";
   yaml.insert(yaml.find(path) + path.size(), ", waiting_max: " + std::to_string(kWaitingMax));
@@ -168,6 +182,13 @@ std::string summary(const Load& load, const Chaos& chaos, const Balance& found,
   return text.str();
 }
 
+void checkQuietLog(const std::string& log) {
+  for (const char* secret :
+       {"key-of-the-test", kTestSecret, "Which fees apply?", "answer to evt"}) {
+    CHECK_MESSAGE(log.find(secret) == std::string::npos, "the log holds ", secret);
+  }
+}
+
 void report(const Balance& found, const std::vector<Entry>& entries, const Evidence& evidence) {
   int dossiers = 0;
   for (const Complaint& complaint : found.complaints) {
@@ -197,12 +218,13 @@ TEST_CASE("ledger: the books balance after minutes of random faults") {
   InboxCounts inbox;
   const auto look = [&] { inbox = inboxCounts(host.adminPort()).value_or(inbox); };
 
-  Chaos chaos(host, platform, seed,
-              {[&](int port) { load.movedTo(port); }, [&] { load.flood(); },
-               [&] {
-                 look();
-                 load.holdMixed(inbox.open() > kBacklogMax);
-               }});
+  Chaos chaos(
+      host, platform, seed,
+      {[&](int port) { load.movedTo(port); }, [&] { load.flood(); }, [&] { deployAll(host); },
+       [&] {
+         look();
+         load.holdMixed(inbox.open() > kBacklogMax);
+       }});
   chaos.run(schedule(seed, std::chrono::seconds(seconds), kHostReloads));
   load.end();
   const bool settled = eventually([&] {
@@ -216,7 +238,7 @@ TEST_CASE("ledger: the books balance after minutes of random faults") {
   const InboxView view(host.file("inbox.db"));
   const Evidence evidence(platform, view, host.log());
   const std::vector<std::string> logged = loggedEventIds(host.file("messages.jsonl"));
-  const Balance found = balance({entries, evidence, logged, inbox, chaos.hostEnds()});
+  const Balance found = balance({entries, evidence, logged, inbox, chaos.hostAways()});
   MESSAGE(summary(load, chaos, found, inbox, platform));
   MESSAGE(chaos.history());
   CHECK(settled);
@@ -227,8 +249,10 @@ TEST_CASE("ledger: the books balance after minutes of random faults") {
   CHECK(found.extra_or_orphaned_rows <=
         platform.cutCreates() + platform.unheardCreates() + platform.lastWordCreates());
   CHECK(found.extra_or_orphaned_rows <= inbox.ambiguous_creates);
-  // Faults are many, but answers must be the rule, or nothing was tested.
-  CHECK(found.count("answered") > found.count("apologised"));
+  // Faults are many, but enough must go well, or nothing was tested.
+  CHECK(3 * found.count("answered") > found.count("apologised"));
+  CHECK(found.quiet_events_in_floods > 0);
+  checkQuietLog(host.log());
   report(found, entries, evidence);
 }
 
