@@ -67,6 +67,7 @@ std::string callRefusal(const ModuleCall& call) {
     return "the body is larger than " + std::to_string(kCallBodyBytesMax) + " bytes";
   }
   if (!jsonDepthWithin(call.body)) return "the body nests too deep";
+  if (!call.body.empty() && !nlohmann::json::accept(call.body)) return "the body is not JSON";
   return "";
 }
 

@@ -26,7 +26,7 @@ std::string bounded(std::string_view text, std::size_t bytes_max = kModuleTextBy
 // Why a call may not be made, or an empty string. A method is upper-case letters; a path starts
 // with '/', holds no scheme or authority ("//", "://" before the query), no "." or ".." segment
 // (plain or percent-encoded), no backslash, space, control or non-ASCII byte and no '#'; the body
-// nests at most kJsonDepthMax deep.
+// is empty or one JSON text in UTF-8 that nests at most kJsonDepthMax deep.
 std::string callRefusal(const ModuleCall& call);
 
 // "" for no fields. Else the text, when it is a JSON object within the limits; else words that say

@@ -42,6 +42,17 @@ TEST_SUITE("module_limits") {
     CHECK(callRefusal({"POST", "/a", std::string(kCallBodyBytesMax + 1, ' ')}) != "");
   }
 
+  TEST_CASE("module_limits: a body that is not JSON is refused") {
+    for (const char* body : {"", "{}", "[1, \"\xc3\xa4\"]", "null", " 1 "}) {
+      CAPTURE(body);
+      CHECK(callRefusal({"POST", "/a", body}) == "");
+    }
+    for (const char* body : {"{", "{}{}", "hello", "[1,]", "\"\xff\"", " "}) {
+      CAPTURE(body);
+      CHECK(callRefusal({"POST", "/a", body}) == "the body is not JSON");
+    }
+  }
+
   TEST_CASE("module_limits: a long text is cut between characters and says so") {
     CHECK(bounded("short") == "short");
     CHECK(bounded("aaaa\xc3\xa4", 5) == "aaaa (cut, 6 bytes)");
