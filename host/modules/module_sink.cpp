@@ -38,7 +38,8 @@ HostModuleSink::HostModuleSink(std::string module_id, Metrics& metrics, Clock& c
                                        "Metrics of a module with a bad name, kind or value, or "
                                        "beyond its number of series.",
                                        labels_)),
-      budget_at_(clock.steadyNow()) {}
+      lines_(kModuleLogBurst, kModuleLogPerSecond, clock.steadyNow()),
+      tell_drops_at_(clock.steadyNow()) {}
 
 void HostModuleSink::log(LogLevel level, std::string_view event_id, std::string_view message,
                          std::string_view fields) {
@@ -89,27 +90,30 @@ void HostModuleSink::close() {
 }
 
 bool HostModuleSink::mayLog() {
+  bool may = false;
   std::int64_t missed = 0;
   {
     MutexLock lock(mutex_);
     if (metrics_ == nullptr) return false;
     const SteadyTime now = clock_.steadyNow();
-    const double seconds = std::chrono::duration<double>(now - budget_at_).count();
-    line_budget_ = std::min(kModuleLogBurst, line_budget_ + seconds * kModuleLogPerSecond);
-    budget_at_ = now;
-    if (line_budget_ < 1) {
+    may = lines_.take(now);
+    if (!may) {
       ++dropped_;
       dropped_lines_.add();
-      return false;
     }
-    line_budget_ -= 1;
-    missed = std::exchange(dropped_, 0);
+    missed = takeDropsToTell(now);
   }
   if (missed > 0) {
     logWarn(kArea, "log lines were dropped: the module writes too many",
             {{"module", module_id_}, {"dropped", missed}});
   }
-  return true;
+  return may;
+}
+
+std::int64_t HostModuleSink::takeDropsToTell(SteadyTime now) {
+  if (dropped_ == 0 || now < tell_drops_at_) return 0;
+  tell_drops_at_ = now + kModuleDropsToldEvery;
+  return std::exchange(dropped_, 0);
 }
 
 // Throws when the registry holds the name as another kind.

@@ -12,6 +12,7 @@
 #include "host/base/log.h"
 #include "host/base/metrics.h"
 #include "host/base/mutex.h"
+#include "host/modules/pace.h"
 
 namespace modhost::host {
 
@@ -32,11 +33,12 @@ class ModuleSink {
   virtual void close() = 0;
 };
 
-// Lines a module may write: so many at once, then so many a second. What is over is counted and
-// said once there is room again, so that a chatty module can neither fill a disk nor hide that it
-// tried.
+// Lines a module may write: so many at once, then so many a second. What is over is counted, and
+// said at once and then at most once per period, so that a chatty module can neither fill a disk
+// nor hide that it tried.
 inline constexpr double kModuleLogBurst = 1'000;
 inline constexpr double kModuleLogPerSecond = 200;
+inline constexpr Milliseconds kModuleDropsToldEvery{10'000};
 // Distinct metrics of one module; each is a time series that every scrape carries.
 inline constexpr std::size_t kModuleSeriesMax = 100;
 inline constexpr std::size_t kModuleMetricNameMax = 64;
@@ -57,6 +59,7 @@ class HostModuleSink final : public ModuleSink {
 
  private:
   bool mayLog() EXCLUDES(mutex_);
+  std::int64_t takeDropsToTell(SteadyTime now) REQUIRES(mutex_);
   void apply(MetricKind kind, const std::string& name, double value) REQUIRES(mutex_);
 
   const std::string module_id_;
@@ -68,9 +71,9 @@ class HostModuleSink final : public ModuleSink {
   Counter dropped_lines_ GUARDED_BY(mutex_);
   Counter refused_metrics_ GUARDED_BY(mutex_);
   std::map<std::string, std::variant<Counter, Gauge, Histogram>> series_ GUARDED_BY(mutex_);
-  double line_budget_ GUARDED_BY(mutex_) = kModuleLogBurst;
-  SteadyTime budget_at_ GUARDED_BY(mutex_);
-  std::int64_t dropped_ GUARDED_BY(mutex_) = 0;
+  Pace lines_ GUARDED_BY(mutex_);
+  std::int64_t dropped_ GUARDED_BY(mutex_) = 0;  // not told yet
+  SteadyTime tell_drops_at_ GUARDED_BY(mutex_);
   bool metric_refusal_said_ GUARDED_BY(mutex_) = false;
 };
 
