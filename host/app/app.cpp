@@ -36,6 +36,21 @@ std::vector<std::shared_ptr<ModuleRunner>> runnersOf(const std::vector<Lane>& la
   return runners;
 }
 
+nlohmann::json moduleStatus(const ModuleRunner& runner) {
+  const ModuleDescription& module = runner.description();
+  const RunnerHealth health = runner.health();
+  nlohmann::json status = {
+      {"id", module.id},         {"version", module.version}, {"concurrency", runner.concurrency()},
+      {"stuck", runner.stuck()}, {"workers", health.workers}, {"restarts", health.restarts},
+      {"last_death", nullptr}};
+  if (health.last_death) {
+    status["last_death"] = {{"at", isoTime(health.last_death->at)},
+                            {"how", health.last_death->how},
+                            {"events", health.last_death->events}};
+  }
+  return status;
+}
+
 }  // namespace
 
 // In start order; each may use what stands above it.
@@ -102,13 +117,7 @@ std::vector<std::string> App::Parts::notReady() const {
 
 nlohmann::json App::Parts::status() const {
   nlohmann::json modules = nlohmann::json::array();
-  for (const auto& runner : runners) {
-    const ModuleDescription& module = runner->description();
-    modules.push_back({{"id", module.id},
-                       {"version", module.version},
-                       {"concurrency", runner->concurrency()},
-                       {"stuck", runner->stuck()}});
-  }
+  for (const auto& runner : runners) modules.push_back(moduleStatus(*runner));
   return {{"modules", std::move(modules)}};
 }
 

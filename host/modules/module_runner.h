@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,9 @@ struct Attempt {
   int number = 1;  // 1 for the first
   SteadyTime deadline{};
   std::shared_ptr<PlatformCalls> calls;
+  // In a worker process of its own, which it shares with no other attempt: it is suspected of
+  // having killed one. Nothing else changes; in process it is as any other.
+  bool alone = false;
 };
 
 // How an attempt came back.
@@ -58,6 +62,21 @@ struct AttemptEnd {
   std::string text;     // reason of kReject, kFailed, kInterrupted (signal or exit status named)
   bool suspect = true;  // kInterrupted: this attempt may have killed its worker
 };
+
+// How a module's workers fare, for people. In process: nothing of it.
+struct RunnerHealth {
+  struct Death {
+    WallTime at{};
+    std::string how;  // "killed by signal 11 (SIGSEGV)", and why, if it was the host who ended it
+    // Ids of the events that may have caused it: the guilty one alone when it is known, else all
+    // that were in the worker, the first kDeathEventsMax of them.
+    std::vector<std::string> events;
+  };
+  int workers = 0;            // processes now
+  std::int64_t restarts = 0;  // workers that ended and were not told to
+  std::optional<Death> last_death;
+};
+inline constexpr std::size_t kDeathEventsMax = 64;
 
 // Threads: start(), cancel() and abandon() from any thread. `ended` runs exactly once per started
 // attempt,
@@ -85,6 +104,9 @@ class ModuleRunner {
 
   // Threads or workers lost to abandoned attempts that still have not ended.
   virtual int stuck() const = 0;
+
+  // Any thread.
+  virtual RunnerHealth health() const { return {}; }
 
   // Stops the module: no start() may follow. Attempts still running end as kInterrupted (worker)
   // within `grace`. Returns when its processes are gone.

@@ -51,10 +51,10 @@ bool WorkerPool::onHello(Member& member, const Frame& frame) {
   member.state = State::kStarting;
   ConfigFrame config;
   config.config_json = config_json_;
-  config.concurrency = concurrency_;
+  config.concurrency = member.alone ? 1 : concurrency_;
   if (settings_.memory_max_bytes > 0) {
-    config.memory_max_bytes = static_cast<std::uint64_t>(settings_.memory_max_bytes +
-                                                         concurrency_ * kWorkerBytesPerAttempt);
+    member.memory_limit = settings_.memory_max_bytes + config.concurrency * kWorkerBytesPerAttempt;
+    config.memory_max_bytes = static_cast<std::uint64_t>(member.memory_limit);
   }
   member.process->send({FrameType::kConfig, 0, encode(config)});
   return true;
@@ -73,12 +73,27 @@ bool WorkerPool::onRefused(Member& member, const Frame& frame) {
 bool WorkerPool::onReady(Member& member) {
   if (member.state != State::kStarting) return false;
   member.state = State::kServing;
-  logInfo("modules", "worker ready", {{"module", description_.id}, {"pid", member.process->pid()}});
+  member.memory_at_ready = member.process->memoryBytes();
+  logInfo("modules", member.alone ? "worker for a suspect ready" : "worker ready",
+          {{"module", description_.id}, {"pid", member.process->pid()}});
+  if (member.alone) {
+    giveSuspect(member);
+    return true;
+  }
   reportFirst({});
   std::deque<Running> waiting;
   waiting.swap(waiting_);
   for (Running& running : waiting) give(member, std::move(running));
   return true;
+}
+
+void WorkerPool::giveSuspect(Member& member) {
+  if (!waiting_alone_.empty()) {
+    Running suspect = std::move(waiting_alone_.front());
+    waiting_alone_.pop_front();
+    give(member, std::move(suspect));
+  }
+  leaveIfDone(member);  // when nobody waits any more
 }
 
 bool WorkerPool::onResult(Member& member, const Frame& frame) {
@@ -88,14 +103,14 @@ bool WorkerPool::onResult(Member& member, const Frame& frame) {
   member.worked = true;
   if (member.abandoned.erase(frame.id) != 0) {
     countStuck();
-    checkRetired(member);
+    leaveIfDone(member);
     return true;
   }
   const auto found = member.running.find(frame.id);
   if (found == member.running.end()) return false;
   const ModuleRunner::Ended ended = std::move(found->second.ended);
   member.running.erase(found);
-  checkRetired(member);
+  leaveIfDone(member);
   ended(std::move(*end));
   return true;
 }
@@ -109,21 +124,34 @@ bool WorkerPool::onCall(Member& member, const Frame& frame) {
     return true;
   }
   Running& running = found->second;
-  std::string refusal = callRefusal(call->call);
-  if (running.calls_in_flight >= kAttemptCallsMax) refusal = "too many calls in flight";
+  const std::string refusal = refusalOf(member, running, call->call);
   if (!refusal.empty()) {
     sendReply(member, frame.id, noReply(ModuleReply::Error::kRefused, refusal));
     return true;
   }
+  const std::size_t bytes = call->call.body.size();
   ++running.calls_in_flight;
+  member.call_bytes += bytes;
   const auto answered = [this, mailbox = mailbox_, serial = member.serial, token = call->token,
-                         call_id = frame.id](ModuleReply reply) {
+                         call_id = frame.id, bytes](ModuleReply reply) {
     auto kept = std::make_shared<ModuleReply>(std::move(reply));
-    mailbox->post([this, serial, token, call_id, kept] { onReply(serial, token, call_id, *kept); });
+    mailbox->post([this, serial, token, call_id, bytes, kept] {
+      onReply(serial, token, call_id, bytes, *kept);
+    });
   };
   const std::shared_ptr<PlatformCalls> calls = running.attempt.calls;
   calls->call(std::move(call->call), answered);
   return true;
+}
+
+std::string WorkerPool::refusalOf(const Member& member, const Running& running,
+                                  const ModuleCall& call) {
+  if (running.calls_in_flight >= kAttemptCallsMax) return "too many calls in flight";
+  if (member.call_bytes + call.body.size() > kWorkerCallBytesMax) {
+    return "the bodies of the calls in flight are larger than " +
+           std::to_string(kWorkerCallBytesMax) + " bytes";
+  }
+  return callRefusal(call);
 }
 
 bool WorkerPool::onLog(const Frame& frame) {
@@ -142,7 +170,7 @@ bool WorkerPool::onMetric(const Frame& frame) {
 
 WorkerPool::Member* WorkerPool::serving() {
   for (const MemberPtr& member : members_) {
-    if (member->state != State::kServing || member->process == nullptr) continue;
+    if (member->alone || member->state != State::kServing || !member->process) continue;
     if (member->ended_by_host.empty() && member->process->channelFd() >= 0) return member.get();
   }
   return nullptr;
@@ -156,6 +184,7 @@ void WorkerPool::begin(Running running) {
     end.suspect = false;
     return running.ended(std::move(end));
   }
+  if (running.attempt.alone) return waiting_alone_.push_back(std::move(running));
   Member* const member = serving();
   if (member == nullptr) {
     waiting_.push_back(std::move(running));
@@ -186,8 +215,10 @@ void WorkerPool::give(Member& member, Running running) {
 }
 
 void WorkerPool::onCancel(AttemptToken token) {
-  for (Running& running : waiting_) {
-    if (running.attempt.token == token) running.cancelled = true;
+  for (std::deque<Running>* queue : {&waiting_, &waiting_alone_}) {
+    for (Running& running : *queue) {
+      if (running.attempt.token == token) running.cancelled = true;
+    }
   }
   for (const MemberPtr& member : members_) {
     const auto found = member->running.find(token);
@@ -198,28 +229,29 @@ void WorkerPool::onCancel(AttemptToken token) {
 }
 
 void WorkerPool::onAbandon(AttemptToken token) {
-  const auto waits =
-      std::find_if(waiting_.begin(), waiting_.end(),
-                   [token](const Running& running) { return running.attempt.token == token; });
-  if (waits != waiting_.end()) waiting_.erase(waits);
+  const auto is_it = [token](const Running& running) { return running.attempt.token == token; };
+  for (std::deque<Running>* queue : {&waiting_, &waiting_alone_}) {
+    queue->erase(std::remove_if(queue->begin(), queue->end(), is_it), queue->end());
+  }
   for (const MemberPtr& member : members_) {
     const auto found = member->running.find(token);
     if (member->process == nullptr || found == member->running.end()) continue;
     if (!found->second.cancelled) member->process->send({FrameType::kCancel, token, ""});
+    member->abandoned.emplace(token, found->second.attempt.event);
     member->running.erase(found);
-    member->abandoned.insert(token);
     countStuck();
-    retire(*member);
-    checkRetired(*member);
+    retire(*member, "worker retired: an attempt in it overran");
+    leaveIfDone(*member);
   }
 }
 
 void WorkerPool::onReply(std::uint64_t serial, AttemptToken token, std::uint64_t call_id,
-                         const ModuleReply& reply) {
+                         std::size_t call_bytes, const ModuleReply& reply) {
   for (const MemberPtr& member : members_) {
     if (member->serial != serial || member->process == nullptr) continue;
     const auto found = member->running.find(token);
     if (found != member->running.end()) --found->second.calls_in_flight;
+    member->call_bytes -= call_bytes;
     sendReply(*member, call_id, reply);
   }
 }

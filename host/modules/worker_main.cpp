@@ -176,8 +176,10 @@ class Worker {
     while (const std::optional<Frame> frame = channel_.receive(decoder_)) {
       if (!onFrame(*frame)) ::_exit(1);
     }
-    // The host is gone, or the drain is over. What has not let go by now is not waited for.
-    if (!drained_ || runner_->stuck() > 0) ::_exit(0);
+    // The host is gone: nobody else would end what the module forked.
+    if (!drained_) endOwnGroup();
+    // The drain is over. What has not let go by now is not waited for.
+    if (runner_->stuck() > 0) ::_exit(0);
     return 0;
   }
 
@@ -191,6 +193,7 @@ class Worker {
     frame_max_bytes_ = static_cast<std::size_t>(start->frame_max_bytes);
     giveUpPowers(*start);
     tellOfFatalSignals(fault_fd_);
+    endWithHost();
     prepareThreadForFatalSignals();
     return load(*start) && configure();
   }

@@ -19,8 +19,9 @@ constexpr const char* kArea = "modules";
 constexpr std::size_t kWires = 3;  // channel, stderr, pidfd of each process
 // A clock that is not the system's moves without waking poll(); look at it this often.
 constexpr Milliseconds kSleepMax{500};
-// What a dead worker may have left in its channel, a socket buffer many times over.
-constexpr int kDrainReadsMax = 64;
+// One that says too much is not heard for this long at least, so that poll() does not turn idly.
+constexpr Milliseconds kUnheardMin{10};
+constexpr Milliseconds kMemoryEvery{500};
 
 }  // namespace
 
@@ -36,6 +37,7 @@ WorkerPool::WorkerPool(ModuleCopy copy, ModuleDescription description, int concu
       clock_(clock),
       mailbox_(std::make_shared<Mailbox>()),
       spawn_at_(clock.steadyNow()),
+      memory_at_(clock.steadyNow()),
       jitter_(std::random_device{}()),
       ended_(metrics.counter("modhost_workers_ended_total",
                              "Worker processes that ended and were not told to.",
@@ -48,6 +50,11 @@ Result<void> WorkerPool::awaitFirst() {
   MutexLock lock(mutex_);
   while (!first_) first_changed_.wait(mutex_);
   return *first_;
+}
+
+RunnerHealth WorkerPool::health() const {
+  MutexLock lock(mutex_);
+  return health_;
 }
 
 void WorkerPool::start(Attempt attempt, ModuleRunner::Ended ended) {
@@ -80,6 +87,8 @@ void WorkerPool::run() {
                        [](const MemberPtr& member) { return member->process == nullptr; }),
         members_.end());
     alive_.set(static_cast<double>(members_.size()));
+    MutexLock lock(mutex_);
+    health_.workers = static_cast<int>(members_.size());
   }
   reportFirst(Error{ErrorKind::kCancelled, "stopped before it was ready"});
   // What was posted behind the stop: nothing may be started any more, and no attempt is left to
@@ -93,9 +102,10 @@ void WorkerPool::poll() {
   std::vector<pollfd> fds = {{mailbox_->fd(), POLLIN, 0}};
   for (const MemberPtr& member : members_) {
     const WorkerProcess& process = *member->process;
-    const short writing = process.unsentBytes() > 0 ? POLLOUT : 0;
-    fds.push_back({process.channelFd(), static_cast<short>(POLLIN | writing), 0});
-    fds.push_back({process.stderrFd(), POLLIN, 0});
+    const bool heard = !member->unheard_until;
+    const int wanted = (heard ? POLLIN : 0) | (process.unsentBytes() > 0 ? POLLOUT : 0);
+    fds.push_back({wanted == 0 ? -1 : process.channelFd(), static_cast<short>(wanted), 0});
+    fds.push_back({heard ? process.stderrFd() : -1, POLLIN, 0});
     fds.push_back({process.pidFd(), POLLIN, 0});
   }
   const std::size_t polled = members_.size();
@@ -111,64 +121,124 @@ void WorkerPool::poll() {
 void WorkerPool::serve(Member& member, const pollfd* fds) {
   WorkerProcess& process = *member.process;
   if (fds[2].revents != 0) return drainAndBury(member);
+  const std::int64_t before = process.bytesRead();
   if ((fds[0].revents & POLLOUT) != 0) process.flush();
-  if (fds[0].revents != 0) {
+  if ((fds[0].revents & ~POLLOUT) != 0) {
     const bool open = process.readChannel() != WorkerProcess::Read::kEnd;
     readFrames(member);
     // As a rule it is dying; one that lives on without its channel is of no use.
     if (!open && !member.kill_at) member.kill_at = clock_.steadyNow() + settings_.stop_grace;
   }
   if (fds[1].revents != 0) {
-    for (const std::string& line : process.readLines()) sink_->standardError(process.pid(), line);
+    for (const std::string& line : process.readLines()) {
+      hear(member, kWorkerFrameCost);
+      sink_->standardError(process.pid(), line);
+    }
   }
+  hear(member, static_cast<double>(process.bytesRead() - before));
+}
+
+// What a worker says is paid for from its pace; one in debt is not read until that is paid off, and
+// stands still in its write meanwhile. The other modules have threads of their own, but no more
+// processors than this one.
+void WorkerPool::hear(Member& member, double bytes) {
+  const SteadyTime now = clock_.steadyNow();
+  member.pace.spend(bytes, now);
+  if (member.pace.owedUntil() <= now) return;
+  member.unheard_until = std::max(member.pace.owedUntil(), now + kUnheardMin);
+  if (std::exchange(member.talk_told, true)) return;
+  logWarn(kArea, "worker slowed down: it says more than the host will hear",
+          {{"module", description_.id}, {"pid", member.process->pid()}});
 }
 
 void WorkerPool::keepTime() {
   const SteadyTime now = clock_.steadyNow();
   for (const MemberPtr& member : members_) {
-    if (member->process == nullptr) continue;
-    const bool starting = member->state == State::kLoading || member->state == State::kStarting;
-    if (starting && now >= member->start_deadline) {
-      member->start_deadline = SteadyTime::max();
-      endByHost(*member, "it was not ready within worker.start_timeout");
+    if (member->process != nullptr) keepTimeOf(*member, now);
+  }
+  keepMemory(now);
+}
+
+void WorkerPool::keepTimeOf(Member& member, SteadyTime now) {
+  const bool starting = member.state == State::kLoading || member.state == State::kStarting;
+  if (starting && now >= member.start_deadline) {
+    member.start_deadline = SteadyTime::max();
+    endByHost(member, "it was not ready within worker.start_timeout");
+  }
+  if (member.unheard_until && now >= *member.unheard_until) member.unheard_until.reset();
+  if (member.term_at && now >= *member.term_at) {
+    member.term_at.reset();
+    member.process->signal(SIGTERM);
+  }
+  if (member.kill_at && now >= *member.kill_at) {
+    member.kill_at.reset();
+    const bool deaf = member.process->channelFd() < 0;
+    if (member.ended_by_host.empty()) {
+      member.ended_by_host = deaf ? "it closed its channel" : "it did not end when it should have";
     }
-    if (member->term_at && now >= *member->term_at) {
-      member->term_at.reset();
-      member->process->signal(SIGTERM);
-    }
-    if (member->kill_at && now >= *member->kill_at) {
-      member->kill_at.reset();
-      member->process->signal(SIGKILL);
-    }
+    member.process->signal(SIGKILL);
+  }
+}
+
+// A module that leaks would sooner or later fail every event for want of memory. Its worker is
+// replaced while there is some left; what runs in it finishes there. How large it was when it
+// became ready does not count, so that a module which needs much is not replaced for ever.
+void WorkerPool::keepMemory(SteadyTime now) {
+  if (now < memory_at_) return;
+  memory_at_ = now + kMemoryEvery;
+  for (const MemberPtr& member : members_) {
+    const bool looked_at = member->process != nullptr && member->state == State::kServing;
+    if (!looked_at || member->alone || member->memory_limit == 0) continue;
+    const std::int64_t grown = member->process->memoryBytes() - member->memory_at_ready;
+    const std::int64_t room = member->memory_limit - member->memory_at_ready;
+    const bool full = static_cast<double>(grown) >= kWorkerMemoryFull * static_cast<double>(room);
+    if (room <= 0 || !full) continue;
+    retire(*member, "worker retired: its memory is nearly full");
+    leaveIfDone(*member);
   }
 }
 
 SteadyTime WorkerPool::nextTimer() const {
   SteadyTime next = clock_.steadyNow() + kSleepMax;
-  bool serves = stopping_;
   for (const MemberPtr& member : members_) {
     const bool starting = member->state == State::kLoading || member->state == State::kStarting;
-    serves = serves || starting || member->state == State::kServing;
     if (starting) next = std::min(next, member->start_deadline);
     if (member->term_at) next = std::min(next, *member->term_at);
     if (member->kill_at) next = std::min(next, *member->kill_at);
+    if (member->unheard_until) next = std::min(next, *member->unheard_until);
   }
-  return serves ? next : std::min(next, spawn_at_);
+  const bool to_spawn = !stopping_ && (!commonLives() || aloneToSpawn() > 0);
+  return to_spawn ? std::min(next, spawn_at_) : next;
 }
 
 void WorkerPool::keepServing() {
   if (stopping_ || clock_.steadyNow() < spawn_at_) return;
-  for (const MemberPtr& member : members_) {
-    if (member->state != State::kRetired && member->state != State::kStopping) return;
-  }
-  spawn();
+  if (!commonLives()) spawn(false);
+  for (std::size_t n = aloneToSpawn(); n > 0 && clock_.steadyNow() >= spawn_at_; --n) spawn(true);
 }
 
-void WorkerPool::spawn() {
+bool WorkerPool::commonLives() const {
+  return std::any_of(members_.begin(), members_.end(), [](const MemberPtr& member) {
+    const bool leaving = member->state == State::kRetired || member->state == State::kStopping;
+    return !member->alone && !leaving && member->process != nullptr;
+  });
+}
+
+// How many suspects wait for whom no worker is on its way.
+std::size_t WorkerPool::aloneToSpawn() const {
+  const auto coming = std::count_if(members_.begin(), members_.end(), [](const MemberPtr& member) {
+    const bool starting = member->state == State::kLoading || member->state == State::kStarting;
+    return member->alone && starting && member->process != nullptr;
+  });
+  return waiting_alone_.size() - std::min(waiting_alone_.size(), static_cast<std::size_t>(coming));
+}
+
+void WorkerPool::spawn(bool alone) {
   auto process = WorkerProcess::spawn(settings_.worker_program, settings_.frame_max_bytes);
   if (!process.ok()) return spawnFailed(process.error().message);
-  auto member = std::make_unique<Member>();
+  auto member = std::make_unique<Member>(clock_.steadyNow());
   member->serial = ++last_serial_;
+  member->alone = alone;
   member->process = process.take();
   member->start_deadline = clock_.steadyNow() + settings_.start_timeout;
   StartFrame start;
@@ -181,15 +251,16 @@ void WorkerPool::spawn() {
 }
 
 void WorkerPool::spawnFailed(const std::string& why) {
-  backOff(Member());
+  backOff(false);
   logError(kArea, "no worker could be started", {{"module", description_.id}, {"error", why}});
   reportFirst(Error{ErrorKind::kUnavailable, "no worker could be started: " + why});
 }
 
-// A worker that ended an attempt was a working one, and the next may start at once after the
-// shortest wait: one poisonous event must not slow its neighbours down.
-void WorkerPool::backOff(const Member& dead) {
-  failures_ = dead.worked ? 0 : failures_ + 1;
+// A worker that ended an attempt was a working one, and one that died with attempts in it may have
+// died of them: that is counted against them and so has an end. The next starts after the shortest
+// wait: one poisonous event must not slow its neighbours down.
+void WorkerPool::backOff(bool was_good) {
+  failures_ = was_good ? 0 : failures_ + 1;
   Milliseconds wait = settings_.restart_backoff;
   for (int i = 1; i < failures_ && wait < settings_.restart_backoff_max; ++i) wait *= 2;
   wait = std::min(wait, settings_.restart_backoff_max);
@@ -201,6 +272,7 @@ void WorkerPool::readFrames(Member& member) {
   while (!member.broke_protocol) {
     const Result<std::optional<Frame>> frame = member.process->nextFrame();
     if (frame.ok() && !frame.value()) return;
+    hear(member, kWorkerFrameCost);
     if (frame.ok() && onFrame(member, *frame.value())) continue;
     member.broke_protocol = true;
     endByHost(member, "it broke the protocol: " +
@@ -210,93 +282,30 @@ void WorkerPool::readFrames(Member& member) {
   }
 }
 
-// Dead. What it had still said counts: results in the socket are results.
-void WorkerPool::drainAndBury(Member& member) {
-  WorkerProcess& process = *member.process;
-  // What it forked may go on writing: its group ends first, and reading has an end.
-  process.signal(SIGKILL);
-  for (int reads = 0; reads < kDrainReadsMax; ++reads) {
-    if (process.readChannel() != WorkerProcess::Read::kSome) break;
-    readFrames(member);
-  }
-  for (int reads = 0; process.stderrFd() >= 0 && reads < 16; ++reads) {
-    const std::vector<std::string> lines = process.readLines();
-    if (lines.empty()) break;
-    for (const std::string& line : lines) sink_->standardError(process.pid(), line);
-  }
-  const std::optional<FaultNote> fault = process.readFault();
-  const pid_t pid = process.pid();
-  const std::string how = process.reap();
-  const bool was_serving = member.state != State::kRetired && member.state != State::kStopping;
-  if (member.state == State::kStopping) {
-    logInfo(kArea, "worker stopped", {{"module", description_.id}, {"pid", pid}, {"status", how}});
-  } else {
-    ended_.add();
-    logWarn(kArea, "worker ended",
-            {{"module", description_.id},
-             {"pid", pid},
-             {"status", how},
-             {"reason", member.ended_by_host.empty() ? "its own" : member.ended_by_host},
-             {"attempts", member.running.size()}});
-  }
-  if (was_serving) {
-    backOff(member);
-    reportFirst(Error{ErrorKind::kUnavailable,
-                      "its worker ended before it was ready: " +
-                          (member.ended_by_host.empty() ? how : member.ended_by_host)});
-  }
-  const std::optional<AttemptToken> guilty = guiltyOf(member, fault);
-  member.process.reset();
-  member.abandoned.clear();
-  countStuck();
-  interruptAll(member, how, guilty);
-}
-
-// The attempt whose thread got the fatal signal. The note comes from the worker, so a token that is
-// not its own names nobody.
-std::optional<AttemptToken> WorkerPool::guiltyOf(const Member& member,
-                                                 const std::optional<FaultNote>& fault) {
-  if (!fault) return std::nullopt;
-  const bool its_own =
-      member.running.count(fault->token) != 0 || member.abandoned.count(fault->token) != 0;
-  return its_own ? std::optional(fault->token) : std::nullopt;
-}
-
-void WorkerPool::interruptAll(Member& member, const std::string& how,
-                              std::optional<AttemptToken> guilty) {
-  std::map<AttemptToken, Running> running;
-  running.swap(member.running);
-  for (auto& entry : running) {
-    AttemptEnd end;
-    end.kind = AttemptEnd::Kind::kInterrupted;
-    end.text = how.starts_with("exited") ? "its worker " + how : "its worker was " + how;
-    if (!member.ended_by_host.empty()) end.text += ", because " + member.ended_by_host;
-    end.suspect = !member.blameless && (!guilty || *guilty == entry.first);
-    entry.second.ended(std::move(end));
-  }
-}
-
 void WorkerPool::endByHost(Member& member, const std::string& why) {
   if (member.ended_by_host.empty()) member.ended_by_host = why;
   if (member.state != State::kStopping || member.broke_protocol) member.process->signal(SIGKILL);
 }
 
-void WorkerPool::retire(Member& member) {
+void WorkerPool::retire(Member& member, const char* why) {
   if (member.state != State::kServing) return;
   member.state = State::kRetired;
-  spawn_at_ = clock_.steadyNow();
-  logWarn(kArea, "worker retired: an attempt in it overran",
+  if (!member.alone) spawn_at_ = clock_.steadyNow();
+  logWarn(kArea, why,
           {{"module", description_.id},
            {"pid", member.process->pid()},
            {"neighbours", member.running.size()}});
 }
 
 // A retired worker goes when only overrun attempts are left in it, and at the latest when the
-// deadline of its last neighbour has passed.
-void WorkerPool::checkRetired(Member& member) {
-  if (member.state != State::kRetired) return;
+// deadline of its last neighbour has passed. One for a single suspect goes with that.
+void WorkerPool::leaveIfDone(Member& member) {
+  const bool leaves =
+      member.state == State::kRetired || (member.state == State::kServing && member.alone);
+  if (!leaves) return;
   const SteadyTime now = clock_.steadyNow();
   if (!member.running.empty()) {
+    if (member.state != State::kRetired) return;
     SteadyTime last = now;
     for (const auto& entry : member.running) last = std::max(last, entry.second.attempt.deadline);
     member.kill_at = last + settings_.stop_grace;
@@ -325,9 +334,11 @@ void WorkerPool::onStop(Milliseconds grace) {
   end.kind = AttemptEnd::Kind::kInterrupted;
   end.text = "not begun when the module stopped";
   end.suspect = false;
-  std::deque<Running> waiting;
-  waiting.swap(waiting_);
-  for (Running& running : waiting) running.ended(end);
+  for (std::deque<Running>* queue : {&waiting_, &waiting_alone_}) {
+    std::deque<Running> waiting;
+    waiting.swap(*queue);
+    for (Running& running : waiting) running.ended(end);
+  }
   for (const MemberPtr& member : members_) {
     if (member->process == nullptr || member->state == State::kStopping) continue;
     const bool starting = member->state == State::kLoading || member->state == State::kStarting;

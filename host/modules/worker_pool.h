@@ -7,11 +7,11 @@
 #include <memory>
 #include <optional>
 #include <random>
-#include <set>
 #include <vector>
 
 #include "host/base/thread.h"
 #include "host/modules/mailbox.h"
+#include "host/modules/pace.h"
 #include "host/modules/worker_process.h"
 #include "host/modules/worker_runner.h"
 
@@ -33,6 +33,7 @@ class WorkerPool {
   const ModuleDescription& description() const { return description_; }
   int concurrency() const { return concurrency_; }
   int stuck() const { return stuck_; }
+  RunnerHealth health() const EXCLUDES(mutex_);
   void start(Attempt attempt, ModuleRunner::Ended ended);
   void cancel(AttemptToken token);
   void abandon(AttemptToken token);
@@ -47,13 +48,22 @@ class WorkerPool {
   };
   enum class State { kLoading = 1, kStarting, kServing, kRetired, kStopping };
   struct Member {
+    explicit Member(SteadyTime now) : pace(kWorkerTalkBurst, kWorkerTalkPerSecond, now) {}
+
     std::uint64_t serial = 0;
     std::unique_ptr<WorkerProcess> process;
+    bool alone = false;  // for one suspect; else for all that is not
     State state = State::kLoading;
     std::map<AttemptToken, Running> running;
-    std::set<AttemptToken> abandoned;
+    std::map<AttemptToken, EventPtr> abandoned;
+    std::size_t call_bytes = 0;  // of its calls in flight
     SteadyTime start_deadline{};
     std::optional<SteadyTime> term_at, kill_at;
+    Pace pace;  // of what it says
+    std::optional<SteadyTime> unheard_until;
+    bool talk_told = false;         // that it says too much
+    std::int64_t memory_limit = 0;  // 0: none
+    std::int64_t memory_at_ready = 0;
     std::string ended_by_host;  // why the host ended it; empty: it did not
     bool broke_protocol = false;
     bool blameless = false;  // the host ended it for no fault of what runs in it now
@@ -65,23 +75,35 @@ class WorkerPool {
   void run();
   void poll();
   void serve(Member& member, const pollfd* fds);
+  void hear(Member& member, double bytes);
   void keepTime();
+  void keepTimeOf(Member& member, SteadyTime now);
+  void keepMemory(SteadyTime now);
   SteadyTime nextTimer() const;
   bool finished() const;
 
   // Processes.
   void keepServing();
-  void spawn();
+  bool commonLives() const;
+  std::size_t aloneToSpawn() const;
+  void spawn(bool alone);
   void spawnFailed(const std::string& why);
-  void backOff(const Member& dead);
+  void backOff(bool was_good);
   void readFrames(Member& member);
-  void drainAndBury(Member& member);
-  static std::optional<AttemptToken> guiltyOf(const Member& member,
-                                              const std::optional<FaultNote>& fault);
-  void interruptAll(Member& member, const std::string& how, std::optional<AttemptToken> guilty);
   void endByHost(Member& member, const std::string& why);
-  void retire(Member& member);
-  void checkRetired(Member& member);
+  void retire(Member& member, const char* why);
+  void leaveIfDone(Member& member);
+
+  // Deaths.
+  void drainAndBury(Member& member);
+  void readLastWords(Member& member);
+  static std::optional<AttemptToken> guiltyOf(const Member& member,
+                                              const std::optional<FaultNote>& fault, int signal);
+  static std::vector<std::string> namedEvents(const Member& member,
+                                              std::optional<AttemptToken> guilty);
+  void tellOfDeath(const Member& member, const std::string& how, std::optional<AttemptToken> guilty)
+      EXCLUDES(mutex_);
+  void interruptAll(Member& member, const std::string& how, std::optional<AttemptToken> guilty);
   void drain(Member& member, Milliseconds grace);
   void reportFirst(Result<void> result) EXCLUDES(mutex_);
   void countStuck();
@@ -99,10 +121,13 @@ class WorkerPool {
   // Attempts.
   void begin(Running running);
   void give(Member& member, Running running);
+  void giveSuspect(Member& member);
   void onCancel(AttemptToken token);
   void onAbandon(AttemptToken token);
   void onReply(std::uint64_t serial, AttemptToken token, std::uint64_t call_id,
-               const ModuleReply& reply);
+               std::size_t call_bytes, const ModuleReply& reply);
+  static std::string refusalOf(const Member& member, const Running& running,
+                               const ModuleCall& call);
   void sendReply(Member& member, std::uint64_t call_id, const ModuleReply& reply);
   void onStop(Milliseconds grace);
   Member* serving();
@@ -119,18 +144,21 @@ class WorkerPool {
 
   // The pool's thread's own.
   std::vector<MemberPtr> members_;
-  std::deque<Running> waiting_;  // until a worker is ready
+  std::deque<Running> waiting_;        // until the common worker is ready
+  std::deque<Running> waiting_alone_;  // each until one of its own is
   std::uint64_t last_serial_ = 0;
-  int failures_ = 0;  // workers in a row that ended without ending an attempt
+  int failures_ = 0;  // workers in a row that ended and had been good for nothing
   SteadyTime spawn_at_;
+  SteadyTime memory_at_;  // when sizes are looked at again
   bool stopping_ = false;
   std::minstd_rand jitter_;
   Counter ended_;
   Gauge alive_;
 
   std::atomic<int> stuck_{0};
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar first_changed_;
+  RunnerHealth health_ GUARDED_BY(mutex_);
   std::optional<Result<void>> first_ GUARDED_BY(mutex_);
   Thread thread_;  // last: it uses all of the above
 };

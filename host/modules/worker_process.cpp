@@ -6,11 +6,13 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 #include "host/modules/sanitized.h"
 
@@ -180,6 +182,7 @@ WorkerProcess::Read WorkerProcess::readChannel() {
   std::array<char, 64 * 1024> bytes;
   const ssize_t n = ::read(channel_.get(), bytes.data(), bytes.size());
   if (n > 0) {
+    bytes_read_ += n;
     decoder_.feed({bytes.data(), static_cast<std::size_t>(n)});
     return Read::kSome;
   }
@@ -194,6 +197,7 @@ std::vector<std::string> WorkerProcess::readLines() {
   const ssize_t n = stderr_.valid() ? ::read(stderr_.get(), bytes.data(), bytes.size()) : 0;
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return lines;
   if (n <= 0) stderr_.reset();
+  if (n > 0) bytes_read_ += n;
   for (ssize_t i = 0; i < n; ++i) {
     const char c = bytes[static_cast<std::size_t>(i)];
     if (c != '\n') line_ += c;
@@ -217,13 +221,21 @@ void WorkerProcess::signal(int number) {
   pidfdSignal(pidfd_.get(), number);
 }
 
-std::string WorkerProcess::reap() {
+std::int64_t WorkerProcess::memoryBytes() const {
+  if (pid_ < 0 || reaped_) return 0;
+  std::ifstream statm("/proc/" + std::to_string(pid_) + "/statm");
+  std::int64_t pages = 0;
+  statm >> pages;
+  return statm ? pages * ::sysconf(_SC_PAGESIZE) : 0;
+}
+
+WorkerProcess::End WorkerProcess::reap() {
   ::kill(-pid_, SIGKILL);
   siginfo_t info{};
   while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {
   }
   reaped_ = true;
-  return wordsFor(info);
+  return {wordsFor(info), info.si_code == CLD_EXITED ? 0 : info.si_status};
 }
 
 }  // namespace modhost::host

@@ -42,6 +42,8 @@ class WorkerProcess {
   // Reads once, what there is, up to 64 KiB. kEnd: the other side is closed.
   enum class Read { kSome = 1, kNothing, kEnd };
   Read readChannel();
+  // What both have read so far.
+  std::int64_t bytesRead() const { return bytes_read_; }
   Result<std::optional<Frame>> nextFrame() { return decoder_.next(); }
   // Whole lines of stderr that have arrived; longer ones are cut at kStderrLineBytesMax.
   std::vector<std::string> readLines();
@@ -51,9 +53,16 @@ class WorkerProcess {
   // Sends a signal to the process (SIGKILL: to its group); never to a stranger that has its old
   // pid.
   void signal(int number);
+  // Of its address space, now; 0 when it cannot be known.
+  std::int64_t memoryBytes() const;
+
   // After pidFd() became readable: kills what is left of the group, reaps, and says in words how it
   // ended: "killed by signal 11 (SIGSEGV)", "exited with status 3".
-  std::string reap();
+  struct End {
+    std::string words;
+    int signal = 0;  // 0: it exited
+  };
+  End reap();
 
  private:
   explicit WorkerProcess(std::size_t frame_max_bytes) : decoder_(frame_max_bytes) {}
@@ -65,6 +74,7 @@ class WorkerProcess {
   std::string unsent_;
   std::size_t sent_ = 0;  // bytes of unsent_ that are out
   std::string line_;      // the unfinished one
+  std::int64_t bytes_read_ = 0;
 };
 
 inline constexpr std::size_t kStderrLineBytesMax = 4 * 1024;

@@ -1,10 +1,12 @@
 #include "host/modules/worker_protocol.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>
 
 #include "host/base/log.h"
+#include "host/modules/config_schema.h"
 #include "host/modules/library.h"
 #include "host/modules/module_limits.h"
 
@@ -82,6 +84,14 @@ template <typename T>
 std::optional<T> checked(const Reader& reader, T value, bool valid = true) {
   if (!reader.done() || !valid) return std::nullopt;
   return value;
+}
+
+// As the loader demands it of the descriptor: the worker's word for that is not taken.
+bool textsFit(const ModuleDescription& about) {
+  const auto fits = [](const std::string& text) { return text.size() <= kDescriptionBytesMax; };
+  return fits(about.version) && fits(about.description) &&
+         about.config_schema.size() <= kConfigSchemaBytesMax &&
+         std::all_of(about.event_types.begin(), about.event_types.end(), fits);
 }
 
 }  // namespace
@@ -257,7 +267,7 @@ std::optional<HelloFrame> decodeHello(std::string_view payload) {
   about.abi_major = in.number<std::int32_t>();
   about.abi_min_minor = in.number<std::int32_t>();
   return checked(in, value,
-                 moduleIdValid(about.id) && about.concurrency_max >= 1 &&
+                 moduleIdValid(about.id) && textsFit(about) && about.concurrency_max >= 1 &&
                      about.concurrency_max <= kConcurrencyMax &&
                      about.timeout_default.count() >= 0 &&
                      about.timeout_default.count() <= std::numeric_limits<std::uint32_t>::max());

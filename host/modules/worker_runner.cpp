@@ -50,7 +50,8 @@ Result<ModuleDescription> describeInWorker(const ModuleCopy& copy, const WorkerS
     const bool dead = fds[1].revents != 0;
     if (process->readChannel() == WorkerProcess::Read::kSome) continue;
     if (dead)
-      return unavailable(copy.source() + ": while it was loaded, its worker " + process->reap());
+      return unavailable(copy.source() + ": while it was loaded, its worker " +
+                         process->reap().words);
   }
 }
 
@@ -73,6 +74,7 @@ int WorkerRunner::concurrency() const { return pool_->concurrency(); }
 void WorkerRunner::cancel(AttemptToken token) { pool_->cancel(token); }
 void WorkerRunner::abandon(AttemptToken token) { pool_->abandon(token); }
 int WorkerRunner::stuck() const { return pool_->stuck(); }
+RunnerHealth WorkerRunner::health() const { return pool_->health(); }
 void WorkerRunner::stop(Milliseconds grace) { pool_->stop(grace); }
 
 void WorkerRunner::start(Attempt attempt, Ended ended) {

@@ -5,7 +5,11 @@
 // attempt it had ends as kInterrupted: `suspect` is false only for those that are known to be
 // innocent (another one's thread got the fatal signal, or the host itself ended the process). It is
 // replaced after a back-off with jitter, for ever. A process with an abandoned attempt is retired:
-// a fresh one serves, the retired one ends when its other attempts have.
+// a fresh one serves, the retired one ends when its other attempts have. So is one that has grown
+// to most of its memory.
+//
+// Each attempt that is to run alone gets a process of its own, which ends with it; so does the
+// death of that process, which no other attempt waits for.
 //
 // One thread per runner owns all of its processes: it spawns them and does their I/O. `ended` and
 // the module's platform calls run on it.
@@ -38,7 +42,17 @@ struct WorkerSettings {
 // A thread's stack, its share of malloc's arenas, and an event of a common size a few times over.
 inline constexpr std::int64_t kWorkerBytesPerAttempt = 2LL << 20;
 // What a worker may leave unread of our replies before it counts as broken.
-inline constexpr std::size_t kWorkerUnsentBytesMax = 256u << 20;
+inline constexpr std::size_t kWorkerUnsentBytesMax = 128u << 20;
+// Bodies of its platform calls that are in flight; further calls are refused.
+inline constexpr std::size_t kWorkerCallBytesMax = 64u << 20;
+// What is read of a worker, its stderr included: so much at once, then so much a second. One that
+// says more waits, and no thread of the host is kept busy by it. Each frame and line costs
+// kWorkerFrameCost besides its own bytes.
+inline constexpr double kWorkerTalkBurst = 64 << 20;
+inline constexpr double kWorkerTalkPerSecond = 64 << 20;
+inline constexpr double kWorkerFrameCost = 256;
+// A worker that has grown to this share of its memory is replaced before its allocations fail.
+inline constexpr double kWorkerMemoryFull = 0.9;
 
 // Loads the copy in a worker process, to learn what it is, and ends the process. kInvalid: it
 // cannot be loaded, in the loader's words; kUnavailable: no worker could be run, or it died or took
@@ -68,6 +82,7 @@ class WorkerRunner final : public ModuleRunner {
   void cancel(AttemptToken token) override;
   void abandon(AttemptToken token) override;
   int stuck() const override;
+  RunnerHealth health() const override;
   // Not from `ended`.
   void stop(Milliseconds grace) override;
 

@@ -1,6 +1,7 @@
 #include "host/modules/worker_signals.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,18 +13,25 @@
 namespace modhost::host {
 namespace {
 
-constexpr std::array<int, 5> kFatal = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+constexpr std::array<int, 7> kFatal = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
 constexpr std::size_t kSignalStackBytes = 32 * 1024;
 
 int fault_fd_of_process = -1;
+pid_t worker_pid = -1;
 
 // Async-signal-safe: a thread-local of the main program is read, and write() called. SA_RESETHAND
 // has put the default action back; the signal is raised again and delivered when the handler
-// returns.
+// returns. A child that a module forked inherits this handler but speaks for nobody.
 void onFatal(int number, siginfo_t*, void*) {
   const FaultNote note{currentAttempt(), number};
-  [[maybe_unused]] const ssize_t written = ::write(fault_fd_of_process, &note, sizeof(note));
+  if (::getpid() == worker_pid) {
+    [[maybe_unused]] const ssize_t written = ::write(fault_fd_of_process, &note, sizeof(note));
+  }
   ::raise(number);
+}
+
+void onOrphaned(int) {
+  if (::getpid() == worker_pid) endOwnGroup();
 }
 
 class SignalStack {
@@ -50,11 +58,24 @@ class SignalStack {
 
 void tellOfFatalSignals(int fault_fd) {
   fault_fd_of_process = fault_fd;
+  worker_pid = ::getpid();
   struct sigaction action {};
   action.sa_sigaction = onFatal;
   action.sa_flags = static_cast<int>(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND);
   sigfillset(&action.sa_mask);
   for (const int number : kFatal) ::sigaction(number, &action, nullptr);
+}
+
+void endWithHost() {
+  struct sigaction action {};
+  action.sa_handler = onOrphaned;
+  ::sigaction(SIGHUP, &action, nullptr);
+  ::prctl(PR_SET_PDEATHSIG, SIGHUP, 0, 0, 0);
+}
+
+void endOwnGroup() {
+  if (::getpgrp() == ::getpid()) ::kill(0, SIGKILL);
+  ::_exit(0);
 }
 
 void prepareThreadForFatalSignals() {

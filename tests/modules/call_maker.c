@@ -1,4 +1,4 @@
-/* Calls the path that is the event's body, and says how that went: OK with the reply's body for a 2xx,
+/* Calls the path that is the event's body ("test.body": with the event's body as its own), and says how that went: OK with the reply's body for a 2xx,
  * RETRY for any other status, REJECT when refused, SKIPPED when cancelled, FAILED else. */
 #include "tiny.h"
 
@@ -17,6 +17,10 @@ static void replied(void* user, const modhost_reply* reply) {
 static void handle(void* instance, const modhost_event* event, modhost_attempt* attempt) {
   (void)instance;
   modhost_request request = {sizeof request, 0, tiny_view("POST"), event->body, tiny_view("{\"a\":1}")};
+  if (tiny_type_is(event, "test.body")) {
+    request.path = tiny_view("/body");
+    request.body = event->body;
+  }
   tiny_host->call(tiny_host->host, attempt, &request, replied, attempt);
 }
 

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tiny.h"
@@ -26,6 +27,11 @@ static void handle(void* instance, const modhost_event* event, modhost_attempt* 
   if (tiny_type_is(event, "test.overflow")) overflow(NULL);
   if (tiny_type_is(event, "test.abort")) abort();
   if (tiny_type_is(event, "test.exit")) _exit(3);
+  if (tiny_type_is(event, "test.child")) {
+    const pid_t child = fork();
+    if (child == 0) raise(SIGSEGV);
+    waitpid(child, NULL, 0);
+  }
   if (tiny_type_is(event, "test.stderr")) fprintf(stderr, "last words\n");
   if (tiny_type_is(event, "test.wait")) {
     modhost_request request = {sizeof request, 0, tiny_view("GET"), tiny_view("/wait"), {NULL, 0}};

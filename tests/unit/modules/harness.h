@@ -161,7 +161,7 @@ struct Harness {
 
   // Starts an attempt at an event of this type and gives its token.
   AttemptToken start(ModuleRunner& runner, const std::string& type = "test.event",
-                     const std::string& body = "{}") {
+                     const std::string& body = "{}", bool alone = false) {
     auto event = std::make_shared<Event>();
     event->id = "evt_" + std::to_string(++last_token);
     event->type = type;
@@ -173,6 +173,7 @@ struct Harness {
     attempt.event = event;
     attempt.deadline = clock.steadyNow() + kSafetyLimit;
     attempt.calls = calls;
+    attempt.alone = alone;
     runner.start(std::move(attempt), ends.into(last_token));
     return last_token;
   }

@@ -4,6 +4,9 @@
 
 #include <random>
 
+#include "host/modules/config_schema.h"
+#include "host/modules/library.h"
+
 using namespace modhost::host;
 
 namespace {
@@ -125,6 +128,21 @@ TEST_SUITE("worker_protocol") {
     CHECK_FALSE(decodeResult(encode(end)));
     end.kind = static_cast<AttemptEnd::Kind>(0);
     CHECK_FALSE(decodeResult(encode(end)));
+  }
+
+  TEST_CASE("worker_protocol: a description larger than a descriptor may be is refused") {
+    HelloFrame hello;
+    hello.description.id = "m";
+    hello.description.event_types = {"a"};
+    CHECK(decodeHello(encode(hello)));
+    for (std::string* text : {&hello.description.version, &hello.description.description,
+                              &hello.description.event_types[0]}) {
+      text->assign(kDescriptionBytesMax + 1, 'x');
+      CHECK_FALSE(decodeHello(encode(hello)));
+      *text = "x";
+    }
+    hello.description.config_schema.assign(kConfigSchemaBytesMax + 1, ' ');
+    CHECK_FALSE(decodeHello(encode(hello)));
   }
 
   TEST_CASE("worker_protocol: a payload that is cut or has more behind it is refused") {

@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include "host/modules/module_limits.h"
 #include "tests/unit/modules/harness.h"
 
 using namespace modhost::host;
@@ -58,6 +59,108 @@ TEST_SUITE("worker_runner") {
     CHECK(ends.await(neighbour).suspect);
     CHECK(ends.await(start(*runner)).kind == Kind::kOk);
     calls->answer(0, replyOf(200, ""));  // for a worker that is gone
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: a suspect runs alone and dies alone") {
+    const auto runner = make("dies");
+    const AttemptToken neighbour = start(*runner, "test.wait");
+    calls->await(1);
+
+    const AttemptToken guilty = start(*runner, "test.exit", "{}", true);
+    const AttemptToken innocent = start(*runner, "test.event", "{}", true);
+
+    CHECK(ends.await(guilty).kind == Kind::kInterrupted);
+    CHECK(ends.await(guilty).suspect);
+    CHECK(ends.await(innocent).kind == Kind::kOk);
+    calls->answer(0, replyOf(200, ""));
+    CHECK(ends.await(neighbour).kind == Kind::kOk);
+    CHECK(runner->health().restarts == 1);
+    awaitThat([&] { return runner->health().workers == 1; });  // the common one
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: suspects do not share a worker") {
+    const auto runner = make("dies");
+    const AttemptToken first = start(*runner, "test.wait", "{}", true);
+    const AttemptToken second = start(*runner, "test.wait", "{}", true);
+    calls->await(2);
+    CHECK(runner->health().workers == 3);
+
+    runner->abandon(first);
+    runner->abandon(second);
+    awaitThat([&] { return runner->health().workers == 1; });
+    CHECK(ends.await(start(*runner)).kind == Kind::kOk);
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness,
+                    "worker_runner: deaths of suspects hold up neither the others nor the next") {
+    runners.worker.restart_backoff = std::chrono::duration_cast<Milliseconds>(kSafetyLimit) * 2;
+    runners.worker.restart_backoff_max = runners.worker.restart_backoff;
+    const auto runner = make("dies");
+    for (int death = 0; death < 5; ++death) {
+      CHECK(ends.await(start(*runner, "test.exit", "{}", true)).kind == Kind::kInterrupted);
+    }
+    CHECK(ends.await(start(*runner, "test.event", "{}", true)).kind == Kind::kOk);
+    CHECK(ends.await(start(*runner)).kind == Kind::kOk);
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: suspects that wait when it stops are let go") {
+    const auto runner = make("dies");
+    const AttemptToken waits = start(*runner, "test.wait", "{}", true);
+    runner->stop(Milliseconds(1'000));
+    CHECK(ends.await(waits).kind == Kind::kInterrupted);
+    CHECK_FALSE(ends.await(waits).suspect);
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: health names how a worker died and of what") {
+    const auto runner = make("dies");
+    CHECK_FALSE(runner->health().last_death);
+    CHECK(runner->health().workers == 1);
+
+    const AttemptToken neighbour = start(*runner, "test.wait");
+    calls->await(1);
+    const AttemptToken by_signal = start(*runner, "test.segv");
+    ends.await(by_signal);
+    ends.await(neighbour);
+    const std::vector<std::string> guilty = {"evt_" + std::to_string(by_signal)};
+    CHECK(runner->health().last_death->events == guilty);
+    CHECK(contains(runner->health().last_death->how, "SIGSEGV"));
+
+    const AttemptToken beside = start(*runner, "test.wait");
+    calls->await(2);
+    ends.await(start(*runner, "test.exit"));
+    ends.await(beside);
+    CHECK(runner->health().restarts == 2);
+    CHECK(runner->health().last_death->events.size() == 2);
+    CHECK(contains(runner->health().last_death->how, "exited with status 3"));
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: a forked child that dies names nobody") {
+    const auto runner = make("dies");
+    const AttemptToken neighbour = start(*runner, "test.wait");
+    calls->await(1);
+    CHECK(ends.await(start(*runner, "test.child")).kind == Kind::kOk);  // its child got SIGSEGV
+    const AttemptToken guilty = start(*runner, "test.segv");
+
+    CHECK(ends.await(guilty).suspect);
+    CHECK_FALSE(ends.await(neighbour).suspect);
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: bodies of calls in flight are bounded") {
+    const auto runner = make("call_maker");
+    const std::string body = "\"" + std::string(kCallBodyBytesMax - 2, 'x') + "\"";
+    const std::size_t fit = kWorkerCallBytesMax / kCallBodyBytesMax;
+    std::vector<AttemptToken> tokens;
+    for (std::size_t i = 0; i < fit; ++i) {
+      tokens.push_back(start(*runner, "test.body", body));
+      calls->await(i + 1);
+    }
+    const AttemptToken over = start(*runner, "test.body", body);
+    CHECK(contains(ends.await(over).text, "larger than"));
+
+    calls->answer(0, replyOf(200, ""));
+    CHECK(ends.await(tokens.front()).kind == Kind::kOk);
+    tokens.push_back(start(*runner, "test.body", body));
+    calls->await(fit + 1);
   }
 
   TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: results that were sent before the death count") {
