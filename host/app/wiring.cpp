@@ -66,6 +66,7 @@ DispatchSettings dispatchSettings(const Settings& settings) {
   made.overrun_grace = keys.overrun_grace;
   made.drain = keys.drain;
   made.interruptions_max = keys.interruptions_max;
+  made.suspect_workers = settings.worker.suspect_workers;
   made.window = sizeOf(keys.window);
   return made;
 }

@@ -172,6 +172,10 @@ const std::vector<Key<S>> kSettingsKeys = {
     {{"worker.frame_max", kSize, "16MiB", "64KiB", "512MiB", "",
       "Longest message between host and worker; must hold the longest event and the longest reply."},
      [](S& s) -> Slot { return &s.worker.frame_max_bytes; }},
+    {{"worker.suspect_workers", kInteger, "4", "1", "64", "workers",
+      "After a worker died and nobody knows of which event, the suspects run alone, each in a worker of its "
+      "own; so many per module at once."},
+     [](S& s) -> Slot { return &s.worker.suspect_workers; }},
     {{"worker.start_timeout", kDuration, "10s", "100ms", "10m", "",
       "For a worker to start and its module to be ready."},
      [](S& s) -> Slot { return &s.worker.start_timeout; }},

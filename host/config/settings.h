@@ -67,7 +67,7 @@ struct Settings {
 
   struct Worker {
     std::int64_t memory_max_bytes = 0, frame_max_bytes = 0;
-    int files_max = 0;
+    int files_max = 0, suspect_workers = 0;
     Ms start_timeout{}, stop_grace{}, restart_backoff{}, restart_backoff_max{};
   } worker;
 

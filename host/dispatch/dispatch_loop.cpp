@@ -104,12 +104,14 @@ void DispatchLoop::refill(LaneState& lane) {
 void DispatchLoop::admit(LaneState& lane, Delivery delivery) {
   const EventSeq seq = delivery.key.seq;
   const Event& event = *delivery.event;
+  const SteadyTime ready_at = readyAt(lane, delivery);
   lane.bytes += event.body.size();
-  lane.queue.add({seq, event.company_id, lane.lane.order_by == OrderBy::kChat ? event.chat_id : "",
-                  readyAt(lane, delivery), staleAt(delivery)});
   Held fresh;
   fresh.stale_at = staleAt(delivery);
   fresh.delivery = std::move(delivery);
+  fresh.alone = lane.suspects(fresh, settings_);
+  lane.queue.add({seq, event.company_id, lane.lane.order_by == OrderBy::kChat ? event.chat_id : "",
+                  ready_at, fresh.stale_at, fresh.alone});
   const auto added = lane.held.emplace(seq, std::move(fresh));
   MODHOST_ASSERT(added.second);
 
@@ -145,11 +147,8 @@ std::vector<DispatchLoop::Startable> DispatchLoop::pickReady() {
   if (!takingWork()) return picked;
   const SteadyTime now = clock_.steadyNow();
   for (auto& [target, lane] : lanes_) {
-    if (!lane.queue.startable(now)) continue;
-    for (int slots = lane.slots(); slots > 0; --slots) {
-      const std::optional<EventSeq> seq = lane.queue.start(now);
-      if (!seq) break;
-      picked.push_back({&lane, &lane.held.at(*seq)});
+    for (const EventSeq seq : lane.takeReady(now, settings_)) {
+      picked.push_back({&lane, &lane.held.at(seq)});
     }
   }
   return picked;
@@ -164,7 +163,7 @@ bool DispatchLoop::beginAll(const std::vector<Startable>& picked) {
   const Result<void> begun = inbox_.begin(begins);
   if (begun) return true;
   for (const Startable& next : picked) {
-    next.lane->queue.again(next.held->delivery.key.seq, clock_.steadyNow());
+    next.lane->queue.again(next.held->delivery.key.seq, clock_.steadyNow(), next.held->alone);
   }
   inboxFailed(begun.error());
   return false;
@@ -186,8 +185,9 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
   timers_.set(key, deadline);
   ++attempts_out_;
   lane.metrics.running.set(++lane.running);
+  if (held.alone) ++lane.running_alone;
   lane.lane.runner->start(
-      {token, held.delivery.event, held.delivery.attempts, deadline, held.guarded},
+      {token, held.delivery.event, held.delivery.attempts, deadline, held.guarded, held.alone},
       [mailbox = mailbox_, key, token](AttemptEnd end) {
         mailbox->post(AttemptEnded{key, token, std::move(end)});
       });
@@ -286,6 +286,7 @@ void DispatchLoop::leaveModule(LaneState& lane, Held& held) {
   const std::chrono::duration<double> seconds = clock_.steadyNow() - held.started_at;
   lane.metrics.attempt_seconds.observe(seconds.count());
   lane.metrics.running.set(--lane.running);
+  if (held.alone) --lane.running_alone;
   timers_.cancel(held.delivery.key);
   held.phase = Held::Phase::kFencing;
   held.guarded->revoke([mailbox = mailbox_, key = held.delivery.key, token = held.token] {
@@ -350,9 +351,11 @@ void DispatchLoop::waitAgain(LaneState& lane, Held& held, const Fate& fate) {
     settlement.to = Settlement::To::kInterrupted;
     ++delivery.interruptions;
   }
+  if (fate.next == Fate::Next::kHandBack) ++held.deaths_seen;
   settlements_.push_back(std::move(settlement));
   held.phase = Held::Phase::kWaiting;
-  lane.queue.again(delivery.key.seq, clock_.steadyNow() + fate.delay);
+  held.alone = lane.suspects(held, settings_);
+  lane.queue.again(delivery.key.seq, clock_.steadyNow() + fate.delay, held.alone);
 }
 
 // Of a host that stops: the next process gets it.

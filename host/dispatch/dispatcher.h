@@ -12,6 +12,8 @@
 //     waits for a retry holds its chat up until it has ended or is older than answer_within. The
 //     chat is free again once the end is decided: what is still owed to it is written into that
 //     event's own message;
+//   - what may have killed a worker runs alone, in a worker of its own, at most suspect_workers at
+//   once, until it ends or is found guilty; its deadline does not run while it waits for that;
 //   - when a module is saturated, the companies whose deliveries are in its window take turns;
 //   - after the user's stop the module is told, its end is awaited, and the delivery is done.
 //
@@ -61,6 +63,7 @@ struct DispatchSettings {
       1'000};                  // between context.cancelled() at the deadline and giving up on it
   Milliseconds drain{30'000};  // stop() waits this long for running deliveries
   int interruptions_max = 3;
+  int suspect_workers = 4;     // per module: attempts that run alone, at once
   std::size_t window = 1'024;  // deliveries held in memory per module; retries and closings too
   std::size_t window_bytes = 33'554'432;  // of their bodies; none is taken above it
   // Rounds of closing calls are repeated this long: the outage that made a module fail makes its

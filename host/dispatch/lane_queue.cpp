@@ -1,5 +1,5 @@
 // Whatever changes a line ends with offer(): it alone decides which delivery of the line, if any,
-// stands in the company's `ready`. start() then only has to take turns.
+// stands in turns. start() then only has to take turns.
 #include "host/dispatch/lane_queue.h"
 
 #include <utility>
@@ -10,7 +10,11 @@ namespace modhost::host {
 
 void LaneQueue::add(Entry entry) {
   const EventSeq alone = entry.chat.empty() ? entry.seq : 0;
-  Item item{{std::move(entry.company), std::move(entry.chat), alone}, entry.stale_at, false, false};
+  Item item{{std::move(entry.company), std::move(entry.chat), alone},
+            entry.stale_at,
+            entry.alone,
+            false,
+            false};
   const auto added = items_.emplace(entry.seq, std::move(item));
   MODHOST_ASSERT(added.second);
   wait(entry.seq, added.first->second, entry.ready_at);
@@ -18,33 +22,33 @@ void LaneQueue::add(Entry entry) {
 
 bool LaneQueue::startable(SteadyTime now) {
   advance(now);
-  return ready_ > 0;
+  return !common_.empty();
 }
 
-std::optional<EventSeq> LaneQueue::start(SteadyTime now) {
-  if (!startable(now)) return std::nullopt;
-  for (;;) {
-    const std::string name = std::move(turns_.front());
-    turns_.pop_front();
-    Company& company = companies_.at(name);
-    if (company.ready.empty()) {
-      companies_.erase(name);
-      continue;
-    }
-    const EventSeq seq = *company.ready.begin();
-    turns_.push_back(name);
-    const LineName line_name = items_.at(seq).line;
-    Line& line = lines_.at(line_name);
-    line.waiting.erase(seq);
-    line.out = seq;
-    stale_at_.cancel(seq);
-    offer(line_name);
-    return seq;
-  }
+bool LaneQueue::aloneStartable(SteadyTime now) {
+  advance(now);
+  return !alone_.empty();
 }
 
-void LaneQueue::again(EventSeq seq, SteadyTime ready_at) {
+std::optional<EventSeq> LaneQueue::start(SteadyTime now) { return startFrom(common_, now); }
+std::optional<EventSeq> LaneQueue::startAlone(SteadyTime now) { return startFrom(alone_, now); }
+
+std::optional<EventSeq> LaneQueue::startFrom(Turns& turns, SteadyTime now) {
+  advance(now);
+  const std::optional<EventSeq> seq = turns.next();
+  if (!seq) return std::nullopt;
+  const LineName line_name = items_.at(*seq).line;
+  Line& line = lines_.at(line_name);
+  line.waiting.erase(*seq);
+  line.out = seq;
+  stale_at_.cancel(*seq);
+  offer(line_name);
+  return seq;
+}
+
+void LaneQueue::again(EventSeq seq, SteadyTime ready_at, bool alone) {
   Item& item = items_.at(seq);
+  item.alone = alone;
   Line& line = lines_.at(item.line);
   MODHOST_ASSERT(line.out == seq);
   line.out.reset();
@@ -54,8 +58,9 @@ void LaneQueue::again(EventSeq seq, SteadyTime ready_at) {
 void LaneQueue::remove(EventSeq seq) {
   const auto found = items_.find(seq);
   MODHOST_ASSERT(found != items_.end());
-  const LineName name = std::move(found->second.line);
+  const LineName name = found->second.line;
   Line& line = lines_.at(name);
+  withdraw(name, line);
   line.waiting.erase(seq);
   if (line.out == seq) line.out.reset();
   ready_at_.cancel(seq);
@@ -102,17 +107,12 @@ void LaneQueue::offer(const LineName& name) {
   }
   line.offered = firstOf(line);
   if (!line.offered) return;
-  Company& company = companies_[std::get<0>(name)];
-  company.ready.insert(*line.offered);
-  ++ready_;
-  if (std::exchange(company.in_turn, true)) return;
-  turns_.push_back(std::get<0>(name));
+  turnsOf(*line.offered).add(std::get<0>(name), *line.offered);
 }
 
 void LaneQueue::withdraw(const LineName& name, Line& line) {
   if (!line.offered) return;
-  companies_.at(std::get<0>(name)).ready.erase(*line.offered);
-  --ready_;
+  turnsOf(*line.offered).drop(std::get<0>(name), *line.offered);
   line.offered.reset();
 }
 
@@ -121,6 +121,33 @@ std::optional<EventSeq> LaneQueue::firstOf(const Line& line) const {
     const Item& item = items_.at(seq);
     if (item.ready) return seq;
     if (!item.stale) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+void LaneQueue::Turns::add(const std::string& company, EventSeq seq) {
+  Company& its = companies_[company];
+  its.ready.insert(seq);
+  ++ready_;
+  if (!std::exchange(its.in_turn, true)) order_.push_back(company);
+}
+
+void LaneQueue::Turns::drop(const std::string& company, EventSeq seq) {
+  companies_.at(company).ready.erase(seq);
+  --ready_;
+}
+
+std::optional<EventSeq> LaneQueue::Turns::next() {
+  while (ready_ > 0) {
+    const std::string name = std::move(order_.front());
+    order_.pop_front();
+    const Company& company = companies_.at(name);
+    if (company.ready.empty()) {
+      companies_.erase(name);
+      continue;
+    }
+    order_.push_back(name);
+    return *company.ready.begin();
   }
   return std::nullopt;
 }

@@ -8,6 +8,9 @@
 //
 // The lines that have something ready wait for their company's turn; companies take turns one
 // delivery each, so that one company's flood delays another's delivery by one, not by the flood.
+//
+// A delivery that must run alone is given out by startAlone() only, whose caller has few places for
+// such; it keeps its place in its line, and nothing else waits for it.
 #pragma once
 
 #include <deque>
@@ -31,6 +34,7 @@ class LaneQueue {
     std::string chat;       // empty: a line to itself
     SteadyTime ready_at{};  // not before
     SteadyTime stale_at{};  // from then on it holds nobody up
+    bool alone = false;     // for startAlone()
   };
 
   // `entry.seq` is new here.
@@ -42,8 +46,12 @@ class LaneQueue {
   // Takes out the next to run now. Its line stands still until again() or remove().
   std::optional<EventSeq> start(SteadyTime now);
 
+  // The same two among those that must run alone.
+  bool aloneStartable(SteadyTime now);
+  std::optional<EventSeq> startAlone(SteadyTime now);
+
   // One that is out waits again, in its old place.
-  void again(EventSeq seq, SteadyTime ready_at);
+  void again(EventSeq seq, SteadyTime ready_at, bool alone = false);
 
   // Forgets one, out or waiting.
   void remove(EventSeq seq);
@@ -51,7 +59,7 @@ class LaneQueue {
   // Those that have become stale while waiting, each told once per wait.
   std::vector<EventSeq> takeStale(SteadyTime now);
 
-  // When startable() or takeStale() may change by time alone.
+  // When startable(), aloneStartable() or takeStale() may change by time alone.
   std::optional<SteadyTime> wakeAt() const;
 
  private:
@@ -61,30 +69,46 @@ class LaneQueue {
   struct Item {
     LineName line;
     SteadyTime stale_at{};
+    bool alone = false;
     bool ready = false;
     bool stale = false;
   };
   struct Line {
     std::set<EventSeq> waiting;
     std::optional<EventSeq> out;
-    std::optional<EventSeq> offered;  // the one of `waiting` that stands in its company's `ready`
+    std::optional<EventSeq> offered;  // the one of `waiting` that stands in turns
   };
-  struct Company {
-    std::set<EventSeq> ready;  // at most one per line
-    bool in_turn = false;      // stands in turns_
+  // What is ready, company by company.
+  class Turns {
+   public:
+    bool empty() const { return ready_ == 0; }
+    void add(const std::string& company, EventSeq seq);
+    void drop(const std::string& company, EventSeq seq);
+    // The first of the company whose turn it is. It stays until it is dropped.
+    std::optional<EventSeq> next();
+
+   private:
+    struct Company {
+      std::set<EventSeq> ready;  // at most one per line
+      bool in_turn = false;      // stands in order_
+    };
+    std::map<std::string, Company> companies_;
+    std::deque<std::string> order_;
+    std::size_t ready_ = 0;  // over all companies
   };
 
+  std::optional<EventSeq> startFrom(Turns& turns, SteadyTime now);
   void wait(EventSeq seq, Item& item, SteadyTime ready_at);
   void advance(SteadyTime now);
   void offer(const LineName& name);
   void withdraw(const LineName& name, Line& line);
   std::optional<EventSeq> firstOf(const Line& line) const;
+  Turns& turnsOf(EventSeq seq) { return items_.at(seq).alone ? alone_ : common_; }
 
   std::map<EventSeq, Item> items_;
   std::map<LineName, Line> lines_;
-  std::map<std::string, Company> companies_;
-  std::deque<std::string> turns_;
-  std::size_t ready_ = 0;  // over all companies
+  Turns common_;
+  Turns alone_;
   Timers<EventSeq> ready_at_;
   Timers<EventSeq> stale_at_;
 };

@@ -52,6 +52,35 @@ bool LaneState::owesAnswer(const Event& event) const {
   return (lane.answers || !configured()) && !event.assistant_message_id.empty();
 }
 
+int LaneState::aloneSlots(const DispatchSettings& settings) const {
+  return std::min(slots(), settings.suspect_workers - running_alone);
+}
+
+// One that was beside too many deaths is looked at too: memory that it spoils may bring down the
+// threads of others, who are named in its place.
+bool LaneState::suspects(const Held& one, const DispatchSettings& settings) const {
+  if (lane.in_process) return false;
+  return one.delivery.interruptions > 0 || one.deaths_seen >= settings.interruptions_max;
+}
+
+// Suspects first: they have waited longest, and few of them run at once.
+std::vector<EventSeq> LaneState::takeReady(SteadyTime now, const DispatchSettings& settings) {
+  std::vector<EventSeq> ready;
+  if (!queue.startable(now) && !queue.aloneStartable(now)) return ready;
+  int free = slots();
+  for (int alone = aloneSlots(settings); alone > 0; --alone, --free) {
+    const std::optional<EventSeq> seq = queue.startAlone(now);
+    if (!seq) break;
+    ready.push_back(*seq);
+  }
+  for (; free > 0; --free) {
+    const std::optional<EventSeq> seq = queue.start(now);
+    if (!seq) break;
+    ready.push_back(*seq);
+  }
+  return ready;
+}
+
 std::size_t LaneState::room(const DispatchSettings& settings) const {
   const std::size_t taken = held.size() + closing;
   if (taken >= settings.window || bytes >= settings.window_bytes) return 0;

@@ -24,6 +24,8 @@ struct Held {
   Delivery delivery;
   SteadyTime stale_at{};  // answer_within after receipt or replay
   Phase phase = Phase::kWaiting;
+  int deaths_seen = 0;  // of workers it was in, which were not counted against it
+  bool alone = false;   // its attempts run in workers of their own
 
   // Of the latest attempt.
   AttemptToken token = 0;
@@ -59,6 +61,12 @@ struct LaneState {
   bool owesAnswer(const Event& event) const;
   // How many more may run.
   int slots() const { return lane.runner->concurrency() - running; }
+  // How many of these may be attempts that run alone.
+  int aloneSlots(const DispatchSettings& settings) const;
+  // Whether it is, or may be, what kills workers.
+  bool suspects(const Held& one, const DispatchSettings& settings) const;
+  // Takes out of the queue what is to start now, as far as there are slots.
+  std::vector<EventSeq> takeReady(SteadyTime now, const DispatchSettings& settings);
   // How many more may be held.
   std::size_t room(const DispatchSettings& settings) const;
 
@@ -70,6 +78,7 @@ struct LaneState {
   std::size_t closing = 0;  // handed over to Closings
   std::size_t bytes = 0;    // of the bodies of both
   int running = 0;          // attempts the module has: kRunning, kOverrunning
+  int running_alone = 0;    // of them, in workers of their own
   bool more = true;         // the inbox may have something for it
 };
 

@@ -349,6 +349,92 @@ TEST_SUITE("dispatcher") {
     CHECK(stage.onlyDeadLetter().why == "signal 11");
   }
 
+  TEST_CASE("dispatcher: suspects of a death run alone and few at once while others go on") {
+    DispatchStage stage;
+    stage.settings.suspect_workers = 2;
+    stage.addLane("logger", 6);
+    stage.start();
+    for (int n = 1; n <= 4; ++n) stage.accept("e" + std::to_string(n), {"logger"});
+    CHECK_FALSE(stage.runner("logger").attempt("e1")->alone);
+
+    for (int n = 1; n <= 4; ++n) {
+      stage.end("logger", "e" + std::to_string(n),
+                AttemptEnd{Kind::kInterrupted, {}, "exited", true});
+    }
+    stage.accept("new", {"logger"});
+
+    CHECK(stage.runner("logger").running() == std::vector<std::string>{"e1", "e2", "new"});
+    CHECK(stage.runner("logger").attempt("e1")->alone);
+    CHECK_FALSE(stage.runner("logger").attempt("new")->alone);
+    stage.end("logger", "e1");
+    stage.end("logger", "e2", AttemptEnd{Kind::kInterrupted, {}, "exited", true});
+    CHECK(stage.runner("logger").running() == std::vector<std::string>{"e2", "e3", "new"});
+    stage.end("logger", "e2", AttemptEnd{Kind::kInterrupted, {}, "exited", true});
+    CHECK(stage.runner("logger").running() == std::vector<std::string>{"e3", "e4", "new"});
+    CHECK(stage.onlyDeadLetter().end == End::kInterrupted);
+  }
+
+  TEST_CASE("dispatcher: a suspect's deadline does not run while it waits for its turn") {
+    DispatchStage stage;
+    stage.settings.suspect_workers = 1;
+    stage.addLane("logger", 2).timeout = Milliseconds(10'000);
+    stage.start();
+    stage.accept("e1", {"logger"});
+    stage.accept("e2", {"logger"});
+    for (const char* event : {"e1", "e2"}) {
+      stage.end("logger", event, AttemptEnd{Kind::kInterrupted, {}, "exited", true});
+    }
+
+    stage.advance(Milliseconds(9'000));
+    stage.end("logger", "e1");
+    stage.advance(Milliseconds(9'000));
+    CHECK(stage.runner("logger").cancelled().empty());
+    stage.end("logger", "e2");
+
+    CHECK(stage.inbox.stats().take().done == 2);
+  }
+
+  TEST_CASE("dispatcher: a suspect is one after a restart too") {
+    DispatchStage stage;
+    stage.addLane("logger", 2);
+    stage.start();
+    stage.accept("e1", {"logger"});
+    stage.end("logger", "e1", AttemptEnd{Kind::kInterrupted, {}, "exited", true});
+    stage.stop();
+    stage.runner("logger").endAllLate();
+    stage.guard.restart();
+    stage.inbox.restart();
+
+    stage.start();
+
+    CHECK(stage.runner("logger").attempt("e1")->alone);
+  }
+
+  TEST_CASE("dispatcher: in process nobody runs alone") {
+    DispatchStage stage;
+    stage.addLane("logger", 2).in_process = true;
+    stage.start();
+    stage.accept("e1", {"logger"});
+    stage.end("logger", "e1", AttemptEnd{Kind::kInterrupted, {}, "stopped", true});
+
+    CHECK_FALSE(stage.runner("logger").attempt("e1")->alone);
+  }
+
+  TEST_CASE("dispatcher: who is beside too many deaths is run alone but not counted") {
+    DispatchStage stage;
+    stage.addLane("logger", 2);
+    stage.start();
+    const EventSeq seq = stage.accept("e1", {"logger"});
+
+    for (int death = 0; death < 3; ++death) {
+      CHECK_FALSE(stage.runner("logger").attempt("e1")->alone);
+      stage.end("logger", "e1", AttemptEnd{Kind::kInterrupted, {}, "signal 11", false});
+    }
+
+    CHECK(stage.runner("logger").attempt("e1")->alone);
+    CHECK(stage.life(seq, "logger").interruptions == 0);
+  }
+
   TEST_CASE("dispatcher: a bystander of its worker's death is run again and not counted") {
     DispatchStage stage;
     stage.addLane("logger");

@@ -141,6 +141,43 @@ TEST_SUITE("lane queue") {
     CHECK(drained(queue) == std::vector<EventSeq>{2});
   }
 
+  TEST_CASE("lane queue: what must run alone is given out as such only") {
+    LaneQueue queue;
+    queue.add({1, "acme", "", kStart, kNever, true});
+    queue.add(entry(2));
+
+    CHECK(queue.start(kStart) == 2);
+    CHECK_FALSE(queue.startable(kStart));
+    CHECK(queue.startAlone(kStart) == 1);
+    queue.again(1, kStart, false);
+    queue.again(2, kStart, true);
+    CHECK(queue.start(kStart) == 1);
+    CHECK(queue.startAlone(kStart) == 2);
+    CHECK(queue.startAlone(kStart) == std::nullopt);
+  }
+
+  TEST_CASE("lane queue: one that must run alone keeps its place in its chat") {
+    LaneQueue queue;
+    queue.add({1, "acme", "chat", kStart, kNever, true});
+    queue.add(entry(2, "chat"));
+
+    CHECK(queue.start(kStart) == std::nullopt);
+    CHECK(queue.startAlone(kStart) == 1);
+    queue.remove(1);
+    CHECK(queue.start(kStart) == 2);
+  }
+
+  TEST_CASE("lane queue: one that must run alone can be removed while it waits") {
+    LaneQueue queue;
+    queue.add({1, "acme", "chat", kStart, kNever, true});
+    queue.add({2, "acme", "chat", kStart, kNever, true});
+
+    queue.remove(1);
+    CHECK(queue.startAlone(kStart) == 2);
+    queue.remove(2);
+    CHECK(queue.startAlone(kStart) == std::nullopt);
+  }
+
   TEST_CASE("lane queue: one that is not due yet does not start early") {
     LaneQueue queue;
     LaneQueue::Entry later = entry(1);
