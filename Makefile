@@ -2,10 +2,12 @@
 #   make run     install what is missing, build, start the sandbox over docs/ and the host, ask a question
 #   make demo    the same with one question, then stop
 #   make test    install what is missing, build, run every test
+#   make bench   measure against what bounds it, write docs/performance.md; BENCH=quick only tries it out
+#   make bench-check   fail when an ack takes 5 % more instructions; BENCH=update keeps the new number
 BUILD := build/release
 JOBS  := $(shell nproc)
 
-.PHONY: run demo test build deps deps-dev clean asan tsan clang install
+.PHONY: run demo test build deps deps-dev clean asan tsan clang install bench bench-check bench-tools
 
 run: build
 	@scripts/try.sh $(BUILD) docs
@@ -33,6 +35,18 @@ asan tsan: deps-dev
 
 clang: deps-dev
 	@cmake --preset dev-clang && cmake --build --preset dev-clang
+
+bench: bench-tools
+	@scripts/install-packages.sh packaging/debian-packages-rivals.txt || echo "some rivals can not be installed"
+	@python3 bench/run.py --build $(BUILD) $(if $(filter quick,$(BENCH)),--quick)
+
+bench-check: bench-tools
+	@python3 bench/run.py --build $(BUILD) $(if $(filter update,$(BENCH)),--update,--check)
+
+bench-tools: deps
+	@scripts/install-packages.sh packaging/debian-packages-bench.txt
+	@cmake --preset release -DMODHOST_BENCH=ON >/dev/null
+	@cmake --build --preset release --target bench_tools
 
 install: build
 	@cmake --install $(BUILD)

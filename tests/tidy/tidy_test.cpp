@@ -101,7 +101,7 @@ struct Library {
 
 const std::vector<Library>& libraries() {
   static const std::vector<Library> all = {
-      {"sqlite3.h", {"host/inbox", "sandbox", "tests"}},
+      {"sqlite3.h", {"host/inbox", "sandbox", "tests", "bench"}},
       {"dlfcn.h", {"host/modules", "tests"}},
       {"yaml-cpp/", {"host/config", "tests"}},
       {"Poco/", {"host/ingress", "host/admin", "sandbox", "tests", "bench"}},
