@@ -85,7 +85,8 @@ bool conditionsExclude(const Json& a, const Json& b) {
   return false;
 }
 
-// One route's target whose module has `answers: true`.
+// One route's target whose module has `answers: true`; of its repetitions in a row the first, as
+// each is held against each.
 struct Answerer {
   std::size_t route;
   std::size_t index;
@@ -99,7 +100,9 @@ std::vector<Answerer> answerersOf(const Settings& settings) {
   for (std::size_t i = 0; i < settings.routes.size(); ++i) {
     const std::vector<std::string>& to = settings.routes[i].to;
     for (std::size_t j = 0; j < to.size(); ++j) {
-      if (answers[to[j]]) found.push_back({i, j, to[j]});
+      const bool repeats =
+          !found.empty() && found.back().route == i && found.back().module == to[j];
+      if (answers[to[j]] && !repeats) found.push_back({i, j, to[j]});
     }
   }
   return found;

@@ -91,7 +91,7 @@ std::optional<Assignment> assignmentOf(std::string_view line) {
 }  // namespace
 
 bool isVariableName(std::string_view name) {
-  return !name.empty() && isLetter(name.front()) &&
+  return !name.empty() && name.size() <= kVariableNameBytesMax && isLetter(name.front()) &&
          std::all_of(name.begin(), name.end(), [](char c) { return isLetter(c) || isDigit(c); });
 }
 

@@ -10,6 +10,7 @@
 namespace modhost::host {
 
 inline constexpr std::size_t kDotEnvBytesMax = 1024 * 1024;
+inline constexpr std::size_t kVariableNameBytesMax = 255;
 
 // Reads `path`; empty when there is no such file. A name that comes twice has its last value.
 //
@@ -19,7 +20,7 @@ inline constexpr std::size_t kDotEnvBytesMax = 1024 * 1024;
 // else; never quotes the line, as it may be a secret.
 std::map<std::string, std::string> readDotEnv(const std::string& path);
 
-// [A-Za-z_][A-Za-z0-9_]*
+// [A-Za-z_][A-Za-z0-9_]*, at most kVariableNameBytesMax: names stand in messages.
 bool isVariableName(std::string_view name);
 
 }  // namespace modhost::host

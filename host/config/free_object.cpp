@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 #include "host/config/text.h"
 
@@ -10,6 +11,9 @@ namespace modhost::host {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// Long names of mappings in mappings would else stand in the pointer of every value below them.
+constexpr std::size_t kPointerBytesMax = 4 * 1024 * 1024;
 
 // Only what begins like a number is tried, so that text out of a variable never becomes a list or
 // mapping.
@@ -33,8 +37,11 @@ Json toJson(const YamlNode& node) {
       return list;
     }
     case YamlNode::Kind::kMap: {
-      Json map = Json::object();
-      for (const YamlMember& member : node.members) map[member.key] = toJson(member.value);
+      // Its keys are unique already; to look each one up again would cost quadratic time.
+      Json::object_t map;
+      for (const YamlMember& member : node.members) {
+        map.emplace_back(member.key, toJson(member.value));
+      }
       return map;
     }
   }
@@ -56,16 +63,31 @@ std::string escaped(const std::string& name) {
   return step;
 }
 
-void collectPlaces(const std::string& file, const YamlNode& node, const std::string& pointer,
-                   std::map<std::string, std::string>& places) {
-  places[pointer] = placeText(file, node.mark);
-  for (std::size_t i = 0; i < node.items.size(); ++i) {
-    collectPlaces(file, node.items[i], pointer + "/" + std::to_string(i), places);
+class Places {
+ public:
+  explicit Places(const std::string& file) : file_(file) {}
+
+  void collect(const YamlNode& node, const std::string& pointer) {
+    bytes_ += pointer.size();
+    if (bytes_ > kPointerBytesMax) return;
+    places_[pointer] = placeText(file_, node.mark);
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+      if (bytes_ > kPointerBytesMax) return;
+      collect(node.items[i], pointer + "/" + std::to_string(i));
+    }
+    for (const YamlMember& member : node.members) {
+      if (bytes_ > kPointerBytesMax) return;
+      collect(member.value, pointer + "/" + escaped(member.key));
+    }
   }
-  for (const YamlMember& member : node.members) {
-    collectPlaces(file, member.value, pointer + "/" + escaped(member.key), places);
-  }
-}
+
+  std::map<std::string, std::string> take() { return std::move(places_); }
+
+ private:
+  const std::string& file_;
+  std::map<std::string, std::string> places_;
+  std::size_t bytes_ = 0;
+};
 
 // Unquoted where that decides the type: what is no string now, or may be none with other variables.
 std::string shownScalar(const YamlNode& node) {
@@ -112,9 +134,9 @@ std::string conditionsJson(const YamlNode& node) {
 }
 
 std::map<std::string, std::string> placesOf(const std::string& file, const YamlNode& node) {
-  std::map<std::string, std::string> places;
-  collectPlaces(file, node, "", places);
-  return places;
+  Places places(file);
+  places.collect(node, "");
+  return places.take();
 }
 
 std::string shownYaml(const YamlNode& node) { return shown(node); }

@@ -17,7 +17,8 @@ std::string jsonText(const YamlNode& node);
 // {"path": ["value", …], …} of a checked `when`: single values become lists of one.
 std::string conditionsJson(const YamlNode& node);
 
-// JSON pointer of every node → file:line:column.
+// JSON pointer of every node → file:line:column; of the first ones only, where the pointers take
+// more than 4 MiB.
 std::map<std::string, std::string> placesOf(const std::string& file, const YamlNode& node);
 
 // The node as YAML lines with its variables unresolved; parsing them gives the node again.

@@ -228,7 +228,7 @@ void Reader::set(const Value& value, std::string* to) {
   }
   if (value.node.kind != Kind::kMap) refuse(value);
   for (const YamlMember& member : value.node.members) {
-    const std::string path = under(value.path, member.key);
+    const std::string path = under(value.path, plainStart(member.key));
     if (!isDottedPath(member.key) || !isConditionValue(member.value))
       refuse({value.key, path, member.value});
   }

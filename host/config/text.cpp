@@ -44,6 +44,14 @@ std::size_t codePointSize(std::string_view text) {
   return point < lead.least || point > 0x10ffff || surrogate ? 0 : lead.size;
 }
 
+std::string_view startOf(std::string_view text) {
+  std::size_t bytes = 0;
+  for (std::size_t shown = 0; bytes < text.size(); ++bytes) {
+    if (!isContinuation(text[bytes]) && ++shown > kShownCharacters) break;
+  }
+  return text.substr(0, bytes);
+}
+
 std::size_t editDistance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -72,11 +80,14 @@ std::size_t utf8ErrorAt(std::string_view text) {
 std::string quotedText(std::string_view text) { return nlohmann::json(text).dump(); }
 
 std::string quotedStart(std::string_view text) {
-  std::size_t bytes = 0;
-  for (std::size_t shown = 0; bytes < text.size(); ++bytes) {
-    if (!isContinuation(text[bytes]) && ++shown > kShownCharacters) break;
-  }
-  return quotedText(text.substr(0, bytes)) + (bytes < text.size() ? "…" : "");
+  const std::string_view start = startOf(text);
+  return quotedText(start) + (start.size() < text.size() ? "…" : "");
+}
+
+std::string plainStart(std::string_view text) {
+  const std::string_view start = startOf(text);
+  const std::string quoted = quotedText(start);
+  return quoted.substr(1, quoted.size() - 2) + (start.size() < text.size() ? "…" : "");
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {

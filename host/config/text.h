@@ -17,6 +17,8 @@ std::string quotedText(std::string_view text);
 
 // quotedText() of the first 60 characters, for messages.
 std::string quotedStart(std::string_view text);
+// The same without its quotes, for names and for what a library says.
+std::string plainStart(std::string_view text);
 
 // The candidate with the smallest edit distance, if that is near enough to be a slip of the pen.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);

@@ -44,6 +44,7 @@ class Composer final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    refuseBrokenEscape(markOf(mark), value);
     if (awaitsKey()) return takeKey(markOf(mark), value, tag != "?");
     refuseTag(mark, tag);
     YamlNode node = newNode(YamlNode::Kind::kScalar, mark);
@@ -88,13 +89,19 @@ class Composer final : public YAML::EventHandler {
     throw StartupError(placeText(file_, mark), what);
   }
 
+  // yaml-cpp makes one byte of these two, which is no UTF-8; the file itself was checked before.
+  void refuseBrokenEscape(const Mark& mark, const std::string& text) const {
+    if (utf8ErrorAt(text) == std::string::npos) return;
+    refuse(mark, R"(the escape \N or \_; accepted: \u0085 or \u00a0)");
+  }
+
   void refuseTag(const YAML::Mark& mark, const std::string& tag) const {
     static const std::string kStandard = "tag:yaml.org,2002:";
     if (tag.empty() || tag == "?" || tag == "!") return;
     for (const char* known : {"str", "seq", "map"}) {
       if (tag == kStandard + known) return;
     }
-    refuse(markOf(mark), "the tag " + quotedText(tag) + "; accepted: no tags but !!str");
+    refuse(markOf(mark), "the tag " + quotedStart(tag) + "; accepted: no tags but !!str");
   }
 
   YamlNode newNode(YamlNode::Kind kind, const YAML::Mark& mark) {
@@ -151,7 +158,7 @@ class Composer final : public YAML::EventHandler {
     chargeText(mark, key.size());
     const auto [earlier, fresh] = open_.back().keys.emplace(key, mark);
     if (!fresh) {
-      refuse(mark, "the key " + quotedText(key) + " stands here a second time, first at " +
+      refuse(mark, "the key " + quotedStart(key) + " stands here a second time, first at " +
                        placeText(file_, earlier->second) + "; accepted: each key once");
     }
     open_.back().key.emplace(key, mark);
@@ -244,7 +251,7 @@ YamlNode parseYaml(const std::string& file, const std::string& text) {
     const bool tab = tabIndents(text, mark);
     throw StartupError(placeText(file, mark),
                        tab ? "a tab in the indentation; accepted: spaces"
-                           : "not YAML: " + error.msg + "; accepted: YAML 1.2");
+                           : "not YAML: " + plainStart(error.msg) + "; accepted: YAML 1.2");
   }
   return composer.take();
 }

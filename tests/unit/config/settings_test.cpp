@@ -275,6 +275,16 @@ TEST_CASE("settings: conditions take scalars and lists of scalars") {
   }
 }
 
+TEST_CASE("settings: the path of a condition is shown on one line and cut") {
+  const std::string written = "{\"a\\nb" + std::string(200, 'x') + "\": [a, {}]}";
+  const std::string message =
+      refusal(minimal("modules: [{id: a}]\nroutes: [{event: e, to: a, when: " + written + "}]\n"));
+
+  CHECK(message.find(".when.a\\nbxxx") != std::string::npos);
+  CHECK(message.find('\n') == std::string::npos);
+  CHECK(message.size() < 300);
+}
+
 TEST_CASE("settings: a module id stands once") {
   CHECK(refusal(minimal("modules:\n- {id: a}\n- {id: b}\n- {id: a}\n")) ==
         "modules.yaml:6:8: modules[2].id is \"a\", as at modules.yaml:4:8; accepted: each id once");
@@ -302,6 +312,8 @@ TEST_CASE("settings: one event has at most one module that answers") {
         "modules.yaml:5:25: routes[0].to[2] is \"b\", which answers, as \"a\" at modules.yaml:5:22 "
         "does for the same "
         "event; accepted: one module with answers: true per event");
+  CHECK(routes("- {event: e, to: [a, a, b]}\n").rfind("modules.yaml:5:25: routes[0].to[2]", 0) ==
+        0);
   CHECK(routes("- {event: e.x, to: a}\n- {event: e.*, to: b}\n")
             .rfind("modules.yaml:6:20: routes[1].to[0]", 0) == 0);
   CHECK(routes("- {event: e*, to: a}\n- {event: e.x.*, to: b}\n") != "accepted");

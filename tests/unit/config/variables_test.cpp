@@ -94,6 +94,8 @@ TEST_CASE("variables: other forms are refused with their place") {
   CHECK(apologyRefusal("\"${A:?b}\"") ==
         "modules.yaml:3:21: \"${A:?b}\" names no variable" + accepted);
   CHECK(apologyRefusal("\"${1A}\"") == "modules.yaml:3:21: \"${1A}\" names no variable" + accepted);
+  CHECK(apologyRefusal("\"${" + std::string(256, 'A') + "}\"").find("names no variable") !=
+        std::string::npos);
 }
 
 TEST_CASE("variables: nesting and size stop at their limits") {

@@ -135,6 +135,43 @@ TEST_CASE("yaml: a file longer than its limit is refused") {
   CHECK(file.refusal() == "modules.yaml: longer than 1048576 bytes; accepted: less");
 }
 
+TEST_CASE("yaml: an escape of which yaml-cpp makes no UTF-8 is refused") {
+  // Found by the fuzzer: the byte went on into the JSON of a module's config, whose writer threw.
+  CHECK(yamlRefusal("a: \"\\N\"\n") ==
+        R"(f.yaml:1:4: the escape \N or \_; accepted: \u0085 or \u00a0)");
+  CHECK(yamlRefusal("{\"\\_\": 1}\n").find("the escape") != std::string::npos);
+  CHECK(json(R"(["\u0085\u00a0\L\P"])") == "[\"\xc2\x85\xc2\xa0\xe2\x80\xa8\xe2\x80\xa9\"]");
+}
+
+TEST_CASE("yaml: a refusal is one short line whatever stands in the file") {
+  const std::string long_name = repeated("x", 10'000);
+  for (const std::string& yaml :
+       {"a: *" + long_name, "a: !" + long_name + " b", std::string("a: *\x01\x1b"),
+        "\"a\\n" + long_name + "\": 1\n\"a\\n" + long_name + "\": 2\n"}) {
+    const std::string message = yamlRefusal(yaml);
+    CHECK(message.size() < 300);
+    CHECK(message.find_first_of("\n\x01\x1b") == std::string::npos);
+  }
+}
+
+TEST_CASE("yaml: a mapping of as many keys as a file may hold is read in a moment") {
+  std::string keys = "{";
+  for (int i = 0; i < 49'000; ++i) keys += "k" + std::to_string(i) + ", ";
+
+  CHECK(json(keys + "}").size() > 400'000);  // was quadratic
+}
+
+TEST_CASE("yaml: places stop at their limit and not at the memory") {
+  std::string deep;
+  for (int i = 0; i < 50; ++i) deep += "{? " + repeated("k", 10'000) + "\n : ";
+  deep += "[" + repeated("0, ", 20'000) + "]" + repeated("}", 50);
+
+  const auto places = placesOf("f.yaml", parseYaml("f.yaml", deep));  // was 10 GB
+
+  CHECK(places.size() > 20);
+  CHECK(places.size() < 1000);
+}
+
 TEST_CASE("yaml: what is shown of a tree is read as the same tree again") {
   const std::string flow =
       "{a: [1, '1', \"x: y # z\", [], {}, [[2]], {k: [3]}], \"f: g\": {c: null, d: true}}";
