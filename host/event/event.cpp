@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -72,6 +73,11 @@ std::string chatId(const Json& payload) {
   return {};
 }
 
+std::optional<std::int64_t> fitting(std::uint64_t number) {
+  const bool fits = number <= std::uint64_t{std::numeric_limits<std::int64_t>::max()};
+  return fits ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
+}
+
 void readPayload(const Json& payload, Event& event) {
   event.chat_id = chatId(payload);
   if (const Json* message = member(payload, "assistantMessage")) {
@@ -118,8 +124,11 @@ Event unreadableEvent(std::string body, WallTime received_at) {
 std::optional<std::int64_t> createdAtSeconds(const Json& document) {
   const Json* found = member(document, "createdAt");
   if (found == nullptr) return std::nullopt;
+  // An unsigned one is any that does not begin with a minus, so it may be too large.
+  if (found->is_number_unsigned()) return fitting(found->get<std::uint64_t>());
   if (found->is_number_integer()) return found->get<std::int64_t>();
   const std::string text = stringMember(document, "createdAt");
+  if (text.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   const bool whole = error == std::errc() && end == text.data() + text.size();

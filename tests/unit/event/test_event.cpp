@@ -187,7 +187,8 @@ TEST_SUITE("event") {
     CHECK(createdAtSeconds(json{{"createdAt", 1767225601}}) == 1767225601);
     CHECK(createdAtSeconds(json{{"createdAt", "1767225600"}}) == 1767225600);
     for (const json& value : {json("1767225600 "), json("soon"), json(""), json(1.5), json(nullptr),
-                              json("99999999999999999999"), json::object()}) {
+                              json("99999999999999999999"), json("-5"),
+                              json(18446744073709551615ULL), json::object()}) {
       CAPTURE(value);
       CHECK_FALSE(createdAtSeconds(json{{"createdAt", value}}).has_value());
     }
