@@ -83,10 +83,16 @@ std::uint64_t padded(std::uint64_t size, std::uint64_t alignment) {
   return (size + alignment - 1) / alignment * alignment;
 }
 
+// Real files have a handful of each; the rest of a hostile file's are not looked at.
+constexpr int kNoteRangesMax = 64;
+constexpr int kNotesMax = 1024;  // in one range
+
 // The description of the first note that is ours, in a range of notes.
 std::optional<Bytes> findInRange(Bytes range, std::uint64_t alignment) {
   std::uint64_t at = 0;
-  while (const auto header = load<Elf64_Nhdr>(range, at)) {
+  for (int notes = 0; notes < kNotesMax; ++notes) {
+    const auto header = load<Elf64_Nhdr>(range, at);
+    if (!header) return std::nullopt;
     const std::uint64_t name_at = at + sizeof(Elf64_Nhdr);
     const std::uint64_t description_at = padded(name_at + header->n_namesz, alignment);
     const auto name = slice(range, name_at, header->n_namesz);
@@ -107,9 +113,6 @@ std::optional<Bytes> findInEither(Bytes file, std::uint64_t offset, std::uint64_
   const std::optional<Bytes> found = findInRange(*range, 4);
   return found ? found : findInRange(*range, 8);
 }
-
-// Real files have a handful; the rest of a hostile file's are not looked at.
-constexpr int kNoteRangesMax = 64;
 
 std::optional<Bytes> findBySegments(Bytes file, const Elf64_Ehdr& header) {
   if (header.e_phentsize != sizeof(Elf64_Phdr)) return std::nullopt;

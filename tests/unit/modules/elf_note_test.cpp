@@ -1,6 +1,7 @@
 #include "host/modules/elf_note.h"
 
 #include <doctest/doctest.h>
+#include <elf.h>
 #include <sys/stat.h>
 
 #include <cstring>
@@ -37,6 +38,27 @@ std::string refusal(const std::string& path) {
 bool contains(const std::string& text, const std::string& part) {
   CAPTURE(text);
   return text.find(part) != std::string::npos;
+}
+
+// A shared object whose one segment of notes holds `empty` of no name and no description, then
+// the one of `module`.
+std::string withEmptyNotes(const std::string& module, std::size_t empty) {
+  const std::size_t name = module.find(std::string("modhost\0", 8));
+  REQUIRE(name != std::string::npos);
+  const std::string notes = std::string(12 * empty, '\0') + module.substr(name - 12, 12 + 8 + 176);
+  Elf64_Ehdr header{};
+  std::memcpy(&header, module.data(), sizeof header);
+  header.e_phoff = sizeof header;
+  header.e_phnum = 1;
+  header.e_shnum = 0;
+  Elf64_Phdr segment{};
+  segment.p_type = PT_NOTE;
+  segment.p_offset = sizeof header + sizeof segment;
+  segment.p_filesz = notes.size();
+  std::string file(sizeof header + sizeof segment, '\0');
+  std::memcpy(file.data(), &header, sizeof header);
+  std::memcpy(file.data() + sizeof header, &segment, sizeof segment);
+  return file + notes;
 }
 
 std::string patched(std::string bytes, std::size_t at, char value) {
@@ -119,6 +141,13 @@ TEST_SUITE("elf_note") {
       }
       CHECK(contains(parse(broken).takeError().message, "malformed"));
     }
+  }
+
+  TEST_CASE("elf_note: notes before ours are looked through up to their limit") {
+    // Without one, a file of nothing but empty notes kept a reload busy for a quarter of a minute.
+    CHECK(parse(withEmptyNotes(bytesOf("ok_module"), 1000)).ok());
+    CHECK(contains(parse(withEmptyNotes(bytesOf("ok_module"), 1024)).takeError().message,
+                   "no modhost note"));
   }
 
   TEST_CASE("elf_note: no cut of a real file makes it read out of bounds") {
