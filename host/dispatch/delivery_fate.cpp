@@ -85,28 +85,4 @@ Milliseconds backoffAfter(const RetrySettings& retry, int attempt) {
 
 bool isGood(End end) { return end == End::kOk || end == End::kSkipped || end == End::kStopped; }
 
-std::string_view endWord(End end) {
-  switch (end) {
-    case End::kOk:
-      return "ok";
-    case End::kSkipped:
-      return "skipped";
-    case End::kRejected:
-      return "rejected";
-    case End::kFailed:
-      return "failed";
-    case End::kOverran:
-      return "overran";
-    case End::kInterrupted:
-      return "interrupted";
-    case End::kNotConfigured:
-      return "not_configured";
-    case End::kExpired:
-      return "expired";
-    case End::kStopped:
-      return "stopped";
-  }
-  MODHOST_UNREACHABLE();
-}
-
 }  // namespace modhost::host

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "host/dispatch/dispatcher.h"
+#include "host/inbox/event_query.h"
 
 namespace modhost::host {
 
@@ -50,9 +51,6 @@ Milliseconds backoffAfter(const RetrySettings& retry, int attempt);
 
 // Ended well enough to be done; the others become dead letters.
 bool isGood(End end);
-
-// For logs and metrics: "ok", "not_configured", …
-std::string_view endWord(End end);
 
 // A module's words are kept up to this length.
 inline constexpr std::size_t kErrorBytesMax = 500;

@@ -1,6 +1,6 @@
-// DeadLetters: the operator's side of an inbox. A dead letter keeps its event's body, its ledger
-// and the record of every attempt until it is replayed, dropped, or pushed out by the limits on
-// count and age.
+// DeadLetters: the operator's side of an inbox: what it holds, and what becomes of a dead letter. A
+// dead letter keeps its event's body, its ledger and the record of every attempt until it is
+// replayed, dropped, or pushed out by the limits on count and age.
 //
 // Threads, errors: as Inbox. Nothing here is on an event's hot path.
 #pragma once
@@ -11,17 +11,10 @@
 #include <vector>
 
 #include "host/base/result.h"
+#include "host/inbox/event_query.h"
 #include "host/inbox/inbox.h"
 
 namespace modhost::host {
-
-// How one attempt ended that did not end well.
-struct AttemptRecord {
-  int attempt = 0;  // its number, from 1; 0 when it was never begun
-  WallTime at{};
-  End end = End::kFailed;
-  std::string error;
-};
 
 struct DeadLetter {
   std::int64_t number = 0;  // the order of dying; the cursor of list()
@@ -39,6 +32,14 @@ struct DeadLetter {
 class DeadLetters {
  public:
   virtual ~DeadLetters() = default;
+
+  // The open and dead deliveries that match, by event. Never loads a body; what it reads is
+  // bounded, however much waits.
+  virtual Result<EventPage> page(const EventQuery& query) = 0;
+
+  // kInvalid: no event of this id, or of this seq, is kept.
+  virtual Result<EventSeq> seqOf(const std::string& event_id) = 0;
+  virtual Result<EventStory> story(EventSeq seq) = 0;
 
   // Up to `max` dead letters that died after number `after` (0: from the first), oldest death
   // first.

@@ -148,6 +148,7 @@ struct InboxStats {
                dead = 0;    // deliveries, all targets
   std::int64_t events = 0;  // ids kept, parked ones included
   std::int64_t ambiguous_creates = 0;
+  bool disk_low = false;  // below `disk_free_min`: accept() answers kFull
 };
 
 // Deliveries no module will ever see are stored dead under these names.

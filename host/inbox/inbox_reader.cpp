@@ -35,16 +35,6 @@ struct InboxReader::Statements {
                   "SELECT message_id, ord, nth, log_id, state, ambiguous FROM step "
                   "WHERE seq = ?1 AND target = (SELECT id FROM target WHERE name = ?2) "
                   "ORDER BY message_id, ord, nth"};
-  Statement dead_letters{
-      database,
-      "SELECT l.number, l.seq, t.name, e.id, e.received_ms, l.died_ms, l.end, l.why, "
-      "l.attempts, l.interruptions, l.target "
-      "FROM dead_letter l JOIN target t ON t.id = l.target "
-      "JOIN event e ON e.seq = l.seq "
-      "WHERE l.number > ?1 ORDER BY l.number LIMIT ?2"};
-  Statement records{database,
-                    "SELECT attempt, at_ms, end, error FROM attempt_record "
-                    "WHERE seq = ?1 AND target = ?2 ORDER BY nth"};
   Statement body{database,
                  "SELECT b.bytes, e.received_ms FROM body b JOIN event e ON e.seq = b.seq "
                  "WHERE b.seq = ?1"};
@@ -101,36 +91,8 @@ Ledger InboxReader::ledger(const DeliveryKey& key) {
   Rows answer = sql_->answer.rows(key.seq);
   if (answer.next()) ledger.answer = static_cast<AnswerState>(answer.integer(0));
   Rows rows = sql_->steps.rows(key.seq, key.target);
-  while (rows.next()) {
-    Step step;
-    step.key = {rows.text(0), rows.integer(1), static_cast<int>(rows.integer(2))};
-    step.log_id = rows.text(3);
-    step.state = static_cast<StepState>(rows.integer(4));
-    step.ambiguous = static_cast<int>(rows.integer(5));
-    ledger.steps.push_back(std::move(step));
-  }
+  while (rows.next()) ledger.steps.push_back(readStep(rows, 0));
   return ledger;
-}
-
-std::vector<DeadLetter> InboxReader::deadLetters(std::int64_t after, std::size_t max) {
-  MutexLock lock(mutex_);
-  std::vector<DeadLetter> letters;
-  Rows rows = sql_->dead_letters.rows(after, static_cast<std::int64_t>(max));
-  while (rows.next()) {
-    DeadLetter letter;
-    letter.number = rows.integer(0);
-    letter.key = {rows.integer(1), rows.text(2)};
-    letter.event_id = rows.text(3);
-    letter.received_at = fromMs(rows.integer(4));
-    letter.died_at = fromMs(rows.integer(5));
-    letter.end = static_cast<End>(rows.integer(6));
-    letter.why = rows.text(7);
-    letter.attempts = static_cast<int>(rows.integer(8));
-    letter.interruptions = static_cast<int>(rows.integer(9));
-    letter.records = records(letter.key.seq, rows.integer(10));
-    letters.push_back(std::move(letter));
-  }
-  return letters;
 }
 
 std::optional<InboxReader::Stored> InboxReader::body(EventSeq seq) {
@@ -159,16 +121,6 @@ void InboxReader::readRow(const Target& target, const Rows& row, Page& page) {
   if (life.state == DeliveryState::kClosing) delivery.closing = life.end;
   delivery.begun = life.begun;
   page.deliveries.push_back(std::move(delivery));
-}
-
-std::vector<AttemptRecord> InboxReader::records(EventSeq seq, std::int64_t target) {
-  std::vector<AttemptRecord> found;
-  Rows rows = sql_->records.rows(seq, target);
-  while (rows.next()) {
-    found.push_back({static_cast<int>(rows.integer(0)), fromMs(rows.integer(1)),
-                     static_cast<End>(rows.integer(2)), rows.text(3)});
-  }
-  return found;
 }
 
 }  // namespace modhost::host

@@ -1,4 +1,4 @@
-// InboxReader: what is read outside the writer's transactions, on a connection of its own. Each
+// InboxReader: what dispatch reads outside the writer's transactions, on a connection of its own. Each
 // method is one short read transaction, so that checkpoints are not held up.
 //
 // Threads: any; one read at a time. Throws SqlError.
@@ -12,7 +12,6 @@
 
 #include "host/base/mutex.h"
 #include "host/inbox/database.h"
-#include "host/inbox/dead_letters.h"
 #include "host/inbox/inbox.h"
 
 namespace modhost::host {
@@ -39,7 +38,6 @@ class InboxReader {
   // The greatest seq that is open for `target`; 0 for none.
   EventSeq newest(const Target& target);
   Ledger ledger(const DeliveryKey& key);
-  std::vector<DeadLetter> deadLetters(std::int64_t after, std::size_t max);
 
   struct Stored {
     std::string body;
@@ -51,7 +49,6 @@ class InboxReader {
   struct Statements;
 
   void readRow(const Target& target, const Rows& row, Page& page) REQUIRES(mutex_);
-  std::vector<AttemptRecord> records(EventSeq seq, std::int64_t target) REQUIRES(mutex_);
 
   const std::unique_ptr<Database> database_;
   Mutex mutex_;

@@ -15,6 +15,7 @@
 #include "host/inbox/inbox_reader.h"
 #include "host/inbox/inbox_schema.h"
 #include "host/inbox/inbox_tables.h"
+#include "host/inbox/inbox_views.h"
 #include "host/inbox/maintenance.h"
 #include "host/inbox/rescue.h"
 
@@ -123,6 +124,7 @@ class SqliteInbox::Impl {
         database_(std::move(database)),
         tables_(*database_, clock, {settings.waiting_max, settings.keep_bodies}),
         reader_(connectReader(settings)),
+        views_(connectReader(settings)),
         lanes_(settings.in_memory, settings.in_memory_bytes_max),
         disk_(settings.path, settings.disk_free_min_bytes, clock),
         accepted_(metrics.counter("modhost_inbox_accepted_total", "Events stored.")),
@@ -237,8 +239,34 @@ class SqliteInbox::Impl {
 
   Tally tally() const { return tables_.tally(); }
 
+  InboxStats stats() {
+    InboxStats stats = tables_.tally().stats;
+    stats.disk_low = disk_.isLow();
+    return stats;
+  }
+
   Result<std::vector<DeadLetter>> deadLetters(std::int64_t after, std::size_t max) {
-    return reading([&] { return reader_.deadLetters(after, max); });
+    return reading([&] { return views_.deadLetters(after, max); });
+  }
+
+  Result<EventPage> page(const EventQuery& query) {
+    return reading([&] { return views_.page(query); });
+  }
+
+  Result<EventSeq> seqOf(const std::string& event_id) {
+    Result<std::optional<EventSeq>> found = reading([&] { return views_.seqOf(event_id); });
+    if (!found) return found.takeError();
+    if (!found.value()) return Error{ErrorKind::kInvalid, "no event with this id is kept"};
+    return *found.value();
+  }
+
+  Result<EventStory> story(EventSeq seq) {
+    Result<std::optional<EventStory>> found = reading([&] { return views_.story(seq); });
+    if (!found) return found.takeError();
+    if (!found.value()) {
+      return Error{ErrorKind::kInvalid, "no event " + std::to_string(seq) + " is kept"};
+    }
+    return std::move(*found.value());
   }
 
   Result<std::string> body(EventSeq seq) {
@@ -383,6 +411,7 @@ class SqliteInbox::Impl {
   const std::unique_ptr<Database> database_;
   InboxTables tables_;
   InboxReader reader_;
+  InboxViews views_;
   FreshLanes lanes_;
   DiskSpace disk_;
   Counter accepted_;
@@ -452,11 +481,17 @@ void SqliteInbox::record(std::vector<LedgerEntry> entries, Done done) {
   impl_->record(std::move(entries), std::move(done));
 }
 
-Result<InboxStats> SqliteInbox::stats() { return impl_->tally().stats; }
+Result<InboxStats> SqliteInbox::stats() { return impl_->stats(); }
 
 Result<std::vector<DeadLetter>> SqliteInbox::deadLetters(std::int64_t after, std::size_t max) {
   return impl_->deadLetters(after, max);
 }
+
+Result<EventPage> SqliteInbox::page(const EventQuery& query) { return impl_->page(query); }
+
+Result<EventSeq> SqliteInbox::seqOf(const std::string& event_id) { return impl_->seqOf(event_id); }
+
+Result<EventStory> SqliteInbox::story(EventSeq seq) { return impl_->story(seq); }
 
 Result<std::string> SqliteInbox::body(EventSeq seq) { return impl_->body(seq); }
 

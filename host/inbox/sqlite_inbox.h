@@ -68,6 +68,9 @@ class SqliteInbox final : public Inbox, public DeadLetters {
   Result<InboxStats> stats() override;
 
   Result<std::vector<DeadLetter>> deadLetters(std::int64_t after, std::size_t max) override;
+  Result<EventPage> page(const EventQuery& query) override;
+  Result<EventSeq> seqOf(const std::string& event_id) override;
+  Result<EventStory> story(EventSeq seq) override;
   Result<std::string> body(EventSeq seq) override;
   Result<void> replay(const DeliveryKey& key, std::span<const Target> targets) override;
   Result<void> drop(const DeliveryKey& key) override;

@@ -44,4 +44,14 @@ inline DeliveryLife readLife(const Rows& row, int first) {
   return life;
 }
 
+// The columns message_id, ord, nth, log_id, state, ambiguous from `first` on.
+inline Step readStep(const Rows& row, int first) {
+  Step step;
+  step.key = {row.text(first), row.integer(first + 1), static_cast<int>(row.integer(first + 2))};
+  step.log_id = row.text(first + 3);
+  step.state = static_cast<StepState>(row.integer(first + 4));
+  step.ambiguous = static_cast<int>(row.integer(first + 5));
+  return step;
+}
+
 }  // namespace modhost::host

@@ -1,6 +1,7 @@
 // What every Inbox promises, run against each of them.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -86,6 +87,12 @@ Result<void> recordAndWait(Inbox& inbox, std::vector<LedgerEntry> entries) {
 Step stepOf(std::int64_t order, StepState state, const std::string& log_id = "",
             int ambiguous = 0) {
   return {{"msg_a", order, 0}, state, log_id, ambiguous};
+}
+
+std::vector<EventSeq> seqsOf(const EventPage& page) {
+  std::vector<EventSeq> seqs;
+  for (const EventView& event : page.events) seqs.push_back(event.seq);
+  return seqs;
 }
 
 }  // namespace
@@ -539,6 +546,184 @@ TEST_SUITE("inbox contract") {
     CHECK(!means.letters().body(key.seq).ok());
     CHECK(!means.letters().drop(key).ok());
     CHECK(means.inbox().stats().take().dead == 0);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: a page shows open and dead deliveries by event and the newest first",
+                     Means, MemoryMeans, SqliteMeans) {
+    Means means;
+    const EventSeq one = accept(means, "one", {"a", "b"});
+    const EventSeq two = accept(means, "two");
+    const EventSeq three = accept(means, "three");
+    begin(means.inbox(), {one, "b"});
+    settle(means.inbox(), {one, "a"}, To::kDead, End::kOverran, "too late");
+    settle(means.inbox(), {two, "a"}, To::kDone);
+
+    const EventPage page = means.letters().page({}).take();
+
+    CHECK(seqsOf(page) == std::vector<EventSeq>{three, one});
+    CHECK(page.next == 0);
+    const EventView& event = page.events.at(1);
+    CHECK(event.id == "one");
+    CHECK(event.received_at == means.clock().wallNow());
+    REQUIRE(event.deliveries.size() == 2);
+    CHECK(event.deliveries[0].target == "a");
+    CHECK(event.deliveries[0].state == DeliveryState::kDead);
+    CHECK(event.deliveries[0].end == End::kOverran);
+    CHECK(event.deliveries[0].why == "too late");
+    CHECK(event.deliveries[0].died_at == means.clock().wallNow());
+    CHECK(event.deliveries[1].target == "b");
+    CHECK(event.deliveries[1].state == DeliveryState::kRunning);
+    CHECK(event.deliveries[1].attempts == 1);
+    CHECK(event.deliveries[1].end == std::nullopt);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: pages follow each other in either order without gap or repetition",
+                     Means, MemoryMeans, SqliteMeans) {
+    Means means;
+    std::vector<EventSeq> all;
+    for (int n = 0; n < 7; ++n) {
+      all.push_back(accept(means, std::to_string(n), {"a", "b"}));
+      if (n % 2 == 0) settle(means.inbox(), {all.back(), "b"}, To::kDead, End::kFailed);
+    }
+    EventQuery query;
+    query.max = 3;
+    SUBCASE("oldest first") { query.oldest_first = true; }
+    SUBCASE("newest first") { std::reverse(all.begin(), all.end()); }
+
+    std::vector<EventSeq> seen;
+    int pages = 0;
+    do {
+      const EventPage page = means.letters().page(query).take();
+      for (const EventView& event : page.events) {
+        seen.push_back(event.seq);
+        CHECK(event.deliveries.size() == 2);
+      }
+      query.after = page.next;
+      ++pages;
+    } while (query.after != 0);
+
+    CHECK(seen == all);
+    CHECK(pages == 3);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: a page holds only what its query asks for", Means, MemoryMeans,
+                     SqliteMeans) {
+    Means means;
+    const WallTime start = means.clock().wallNow();
+    const EventSeq waiting = accept(means, "waiting", {"a", "b"});
+    means.clock().advance(std::chrono::minutes(1));
+    const EventSeq running = accept(means, "running", {"a"});
+    begin(means.inbox(), {running, "a"});
+    means.clock().advance(std::chrono::minutes(1));
+    const EventSeq closing = accept(means, "closing", {"b"});
+    begin(means.inbox(), {closing, "b"});
+    settle(means.inbox(), {closing, "b"}, To::kClosing, End::kInterrupted, "it died");
+    const EventSeq dead = accept(means, "dead", {"a"});
+    settle(means.inbox(), {dead, "a"}, To::kDead, End::kFailed, "it threw");
+    const auto found = [&](const EventQuery& query) {
+      return seqsOf(means.letters().page(query).take());
+    };
+    using Seqs = std::vector<EventSeq>;
+    EventQuery query;
+
+    SUBCASE("by state") {
+      query.state = DeliveryState::kWaiting;
+      CHECK(found(query) == Seqs{waiting});
+      query.state = DeliveryState::kRunning;
+      CHECK(found(query) == Seqs{running});
+      query.state = DeliveryState::kClosing;
+      CHECK(found(query) == Seqs{closing});
+      query.state = DeliveryState::kDead;
+      CHECK(found(query) == Seqs{dead});
+    }
+    SUBCASE("by end") {
+      query.end = End::kInterrupted;
+      CHECK(found(query) == Seqs{closing});
+      query.end = End::kFailed;
+      CHECK(found(query) == Seqs{dead});
+      query.end = End::kOk;
+      CHECK(found(query).empty());
+    }
+    SUBCASE("by target") {
+      query.target = "b";
+      CHECK(found(query) == Seqs{closing, waiting});
+      CHECK(means.letters().page(query).take().events.at(1).deliveries.size() == 1);
+      query.target = "nobody";
+      CHECK(found(query).empty());
+    }
+    SUBCASE("by age") {
+      query.received_from = start + std::chrono::minutes(1);
+      CHECK(found(query) == Seqs{dead, closing, running});
+      query.received_until = start + std::chrono::minutes(2);
+      CHECK(found(query) == Seqs{running});
+    }
+    SUBCASE("by all together") {
+      query.state = DeliveryState::kDead;
+      query.target = "a";
+      query.end = End::kFailed;
+      query.received_from = start;
+      CHECK(found(query) == Seqs{dead});
+      query.received_until = start;
+      CHECK(found(query).empty());
+    }
+  }
+
+  TEST_CASE_TEMPLATE("inbox: the story of an event tells attempts and steps and answer", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one", {"a", "b"}), "a"};
+    begin(means.inbox(), key);
+    REQUIRE(recordAndWait(means.inbox(),
+                          {{key, stepOf(1, StepState::kFailed, "log_1"), AnswerState::kApologised}})
+                .ok());
+    settle(means.inbox(), key, To::kRetry, End::kFailed, "first");
+    begin(means.inbox(), key);
+    settle(means.inbox(), key, To::kDead, End::kOverran, "second");
+
+    const EventSeq seq = means.letters().seqOf("one").take();
+    const EventStory story = means.letters().story(seq).take();
+
+    CHECK(seq == key.seq);
+    CHECK(story.seq == seq);
+    CHECK(story.id == "one");
+    CHECK(story.received_at == means.clock().wallNow());
+    CHECK(story.type == "unique.chat.external-module.chosen");
+    CHECK(story.company_id == "202");
+    CHECK(story.user_id == "101");
+    CHECK(story.chat_id == "chat_aa11");
+    CHECK(story.answer == AnswerState::kApologised);
+    CHECK(story.body_bytes == means.letters().body(seq).take().size());
+    REQUIRE(story.deliveries.size() == 2);
+    const DeliveryStory& dead = story.deliveries[0];
+    CHECK(dead.view.target == "a");
+    CHECK(dead.view.state == DeliveryState::kDead);
+    CHECK(dead.view.why == "second");
+    REQUIRE(dead.records.size() == 2);
+    CHECK(dead.records[0].attempt == 1);
+    CHECK(dead.records[0].error == "first");
+    CHECK(dead.records[1].end == End::kOverran);
+    REQUIRE(dead.steps.size() == 1);
+    CHECK(dead.steps[0].log_id == "log_1");
+    CHECK(dead.steps[0].state == StepState::kFailed);
+    CHECK(story.deliveries[1].view.state == DeliveryState::kWaiting);
+    CHECK(story.deliveries[1].records.empty());
+  }
+
+  TEST_CASE_TEMPLATE("inbox: of an event that ended the story keeps no body and no delivery", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    settle(means.inbox(), key, To::kDone);
+    REQUIRE(means.inbox().openDeliveries(key.seq).take() == 0);
+
+    const EventStory story = means.letters().story(key.seq).take();
+
+    CHECK(story.id == "one");
+    CHECK(story.deliveries.empty());
+    CHECK(story.body_bytes == std::nullopt);
+    CHECK(story.type.empty());
+    CHECK(!means.letters().story(key.seq + 1).ok());
+    CHECK(!means.letters().seqOf("two").ok());
   }
 }
 

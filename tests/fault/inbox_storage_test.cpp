@@ -300,6 +300,7 @@ TEST_SUITE("inbox storage") {
 
     REQUIRE(!refused.ok());
     CHECK(refused.error().kind == ErrorKind::kFull);
+    CHECK(inbox->stats().take().disk_low);
   }
 }
 

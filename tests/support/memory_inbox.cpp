@@ -172,6 +172,49 @@ Result<std::vector<DeadLetter>> MemoryInbox::deadLetters(std::int64_t after, std
   return letters;
 }
 
+Result<EventPage> MemoryInbox::page(const EventQuery& query) {
+  MutexLock lock(mutex_);
+  std::vector<FoundDelivery> found;
+  for (const auto& [key, stored] : deliveries_) {
+    const bool kept = isOpen(stored.life.state) || stored.life.state == DeliveryState::kDead;
+    const bool beyond = query.oldest_first ? key.seq > query.after : key.seq < query.after;
+    if (!kept || (query.after != 0 && !beyond)) continue;
+    const Event& event = *events_.at(key.seq).event;
+    DeliveryView delivery = view(key.target, stored);
+    if (!matches(query, delivery, event.received_at)) continue;
+    found.push_back({key.seq, event.id, event.received_at, std::move(delivery)});
+  }
+  return pageOf(query, std::move(found), std::nullopt);
+}
+
+Result<EventSeq> MemoryInbox::seqOf(const std::string& event_id) {
+  MutexLock lock(mutex_);
+  const auto found = ids_.find(event_id);
+  if (found == ids_.end()) return Error{ErrorKind::kInvalid, "no event with this id is kept"};
+  return found->second;
+}
+
+Result<EventStory> MemoryInbox::story(EventSeq seq) {
+  MutexLock lock(mutex_);
+  const auto found = events_.find(seq);
+  if (found == events_.end()) return Error{ErrorKind::kInvalid, "no such event is kept"};
+  EventStory story;
+  story.seq = seq;
+  story.id = found->second.event->id;
+  story.received_at = found->second.event->received_at;
+  story.answer = found->second.answer;
+  if (found->second.has_body) readEnvelope(found->second.event->body, story);
+  for (auto it = deliveries_.lower_bound({seq, {}});
+       it != deliveries_.end() && it->first.seq == seq; ++it) {
+    const StoredDelivery& stored = it->second;
+    if (!isOpen(stored.life.state) && stored.life.state != DeliveryState::kDead) continue;
+    DeliveryStory delivery{view(it->first.target, stored), stored.records, {}};
+    for (const auto& [key, step] : stored.steps) delivery.steps.push_back(step);
+    story.deliveries.push_back(std::move(delivery));
+  }
+  return story;
+}
+
 Result<std::string> MemoryInbox::body(EventSeq seq) {
   MutexLock lock(mutex_);
   const auto found = events_.find(seq);
@@ -348,6 +391,14 @@ bool MemoryInbox::replayable(const DeliveryKey& key, const Target& target) const
   const auto found = deliveries_.find({key.seq, target});
   return found == deliveries_.end() ||
          (!isOpen(found->second.life.state) && found->second.life.state != DeliveryState::kDead);
+}
+
+DeliveryView MemoryInbox::view(const Target& target, const StoredDelivery& stored) {
+  DeliveryView made = viewOf(target, stored.life);
+  if (stored.life.state != DeliveryState::kDead) return made;
+  made.why = stored.why;
+  made.died_at = stored.died_at;
+  return made;
 }
 
 MemoryInbox::StoredDelivery* MemoryInbox::findDead(const DeliveryKey& key) {

@@ -47,6 +47,9 @@ class MemoryInbox final : public Inbox, public DeadLetters {
   Result<InboxStats> stats() override;
 
   Result<std::vector<DeadLetter>> deadLetters(std::int64_t after, std::size_t max) override;
+  Result<EventPage> page(const EventQuery& query) override;
+  Result<EventSeq> seqOf(const std::string& event_id) override;
+  Result<EventStory> story(EventSeq seq) override;
   Result<std::string> body(EventSeq seq) override;
   Result<void> replay(const DeliveryKey& key, std::span<const Target> targets) override;
   Result<void> drop(const DeliveryKey& key) override;
@@ -92,6 +95,7 @@ class MemoryInbox final : public Inbox, public DeadLetters {
   std::int64_t countState(DeliveryState state) const REQUIRES(mutex_);
   bool isFull(std::int64_t more) const REQUIRES(mutex_);
   bool replayable(const DeliveryKey& key, const Target& target) const REQUIRES(mutex_);
+  static DeliveryView view(const Target& target, const StoredDelivery& stored);
   StoredDelivery* findDead(const DeliveryKey& key) REQUIRES(mutex_);
   Delivery handedOut(const DeliveryKey& key) const REQUIRES(mutex_);
   void tellReady(const Target& target) REQUIRES(mutex_);
