@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "host/base/startup_error.h"
+#include "host/base/time_text.h"
 #include "host/config/free_object.h"
 #include "host/config/text.h"
 #include "host/config/text_rules.h"

@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <limits>
-#include <span>
 
 #include "host/config/text.h"
 
@@ -19,21 +18,6 @@ struct Unit {
 // Largest first.
 constexpr std::array<Unit, 4> kSizes{
     {{"GiB", 1024LL * 1024 * 1024}, {"MiB", 1024 * 1024}, {"KiB", 1024}, {"B", 1}}};
-constexpr std::array<Unit, 5> kDurations{
-    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
-
-std::optional<std::int64_t> withUnit(std::string_view text, std::span<const Unit> units) {
-  if (text == "0") return 0;
-  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  const auto number = integerFrom(text.substr(0, digits));
-  if (!number) return std::nullopt;
-  for (const Unit& unit : units) {
-    if (text.substr(digits) != unit.name) continue;
-    if (*number > std::numeric_limits<std::int64_t>::max() / unit.factor) return std::nullopt;
-    return *number * unit.factor;
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -44,7 +28,18 @@ std::optional<std::int64_t> integerFrom(std::string_view text) {
   return number;
 }
 
-std::optional<std::int64_t> sizeFrom(std::string_view text) { return withUnit(text, kSizes); }
+std::optional<std::int64_t> sizeFrom(std::string_view text) {
+  if (text == "0") return 0;
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto number = integerFrom(text.substr(0, digits));
+  if (!number) return std::nullopt;
+  for (const Unit& unit : kSizes) {
+    if (text.substr(digits) != unit.name) continue;
+    if (*number > std::numeric_limits<std::int64_t>::max() / unit.factor) return std::nullopt;
+    return *number * unit.factor;
+  }
+  return std::nullopt;
+}
 
 std::string sizeText(std::int64_t bytes) {
   for (const Unit& unit : kSizes) {
@@ -53,12 +48,6 @@ std::string sizeText(std::int64_t bytes) {
     }
   }
   return "0";
-}
-
-std::optional<std::chrono::milliseconds> durationFrom(std::string_view text) {
-  const auto ms = withUnit(text, kDurations);
-  if (!ms) return std::nullopt;
-  return std::chrono::milliseconds(*ms);
 }
 
 std::optional<HostPort> hostPortFrom(std::string_view text) {

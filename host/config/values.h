@@ -1,7 +1,6 @@
-// Numbers with units as modules.yaml writes them, and back.
+// Numbers with units as modules.yaml writes them, and back. Durations are base/time_text.h.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,9 +15,6 @@ std::optional<std::int64_t> integerFrom(std::string_view text);
 std::optional<std::int64_t> sizeFrom(std::string_view text);
 // The largest unit that says exactly this: 1536KiB, not 1.5MiB.
 std::string sizeText(std::int64_t bytes);
-
-// "1500ms", "300s", "15m", "2h", "7d"; 0 needs no unit. durationText() in base writes them.
-std::optional<std::chrono::milliseconds> durationFrom(std::string_view text);
 
 struct HostPort {
   std::string host;  // without the brackets of an IPv6 address

@@ -22,6 +22,30 @@ TEST_CASE("time text: durationText says exactly the duration in its largest unit
   CHECK(durationText(0ms) == "0ms");
 }
 
+TEST_CASE("time text: what isoTime writes is read back and nothing else is") {
+  for (const auto ms : {0LL, 1'767'225'600'500LL, -1LL}) {
+    CHECK(wallTimeFrom(isoTime(WallTime(Milliseconds(ms)))) == WallTime(Milliseconds(ms)));
+  }
+  for (const char* text :
+       {"", "2026-01-01", "2026-01-01T00:00:00Z", "2026-13-01T00:00:00.000Z",
+        "2026-02-30T00:00:00.000Z", "2026-01-01T00:00:00.000Zx", "2026-01-01T00:00:00.000+"}) {
+    CHECK_MESSAGE(!wallTimeFrom(text), text);
+  }
+}
+
+TEST_CASE("time text: durations are read in every unit and nothing else is") {
+  CHECK(durationFrom("0") == 0ms);
+  CHECK(durationFrom("1500ms") == 1500ms);
+  CHECK(durationFrom("90s") == 90s);
+  CHECK(durationFrom("15m") == 15min);
+  CHECK(durationFrom("2h") == 2h);
+  CHECK(durationFrom("7d") == 168h);
+  for (const char* text : {"", "5", "-5s", "+5s", "5 s", "s", "5w", "1h30m", "1.5h",
+                           "99999999999999999999s", "9223372036854775807d"}) {
+    CHECK_MESSAGE(!durationFrom(text), text);
+  }
+}
+
 TEST_SUITE_END();
 
 }  // namespace modhost::host
