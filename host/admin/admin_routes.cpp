@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "host/admin/admin_json.h"
+#include "host/admin/openapi.h"
 
 namespace modhost::host {
 
@@ -43,6 +44,10 @@ class HostPages {
     if (sources_.not_ready) reasons = sources_.not_ready();
     const Result<int> written = inbox_.openDeliveries(0);
     if (!written) reasons.push_back("inbox not writable: " + written.error().message);
+    const Result<InboxStats> stats = inbox_.stats();
+    if (stats && stats.value().disk_low) {
+      reasons.push_back("inbox not writable: the disk is below inbox.disk_free_min");
+    }
     return reasons;
   }
 
@@ -74,8 +79,10 @@ AdminReply metricsPage(const Metrics& metrics) {
 
 }  // namespace
 
-AdminRouter adminRoutes(Clock& clock, Metrics& metrics, Inbox& inbox, AdminSources sources) {
+AdminRouter adminRoutes(Clock& clock, Metrics& metrics, Inbox& inbox, DeadLetters& letters,
+                        AdminSources sources) {
   AdminRouter router;
+  addEventRoutes(router, clock, letters, sources.events);
   if (sources.reload) router.add("POST", "/api/v1/reload", sources.reload);
   const auto pages = std::make_shared<const HostPages>(clock, inbox, std::move(sources));
   const auto status = [pages](const AdminRequest&) { return pages->status(); };
@@ -86,6 +93,11 @@ AdminRouter adminRoutes(Clock& clock, Metrics& metrics, Inbox& inbox, AdminSourc
   router.add("GET", "/metrics", [&metrics](const AdminRequest&) { return metricsPage(metrics); });
   router.add("GET", "/status", status);
   router.add("GET", "/api/v1/status", status);
+  router.add("GET", "/api/v1/openapi.json", [](const AdminRequest&) {
+    AdminReply reply;
+    reply.text = kOpenApi;
+    return reply;
+  });
   return router;
 }
 

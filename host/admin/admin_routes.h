@@ -5,6 +5,8 @@
 //   GET  /metrics         Prometheus text format 0.0.4
 //   GET  /status, /api/v1/status   JSON for people: version, uptime, inbox, and what app adds
 //   POST /api/v1/reload   what AdminSources::reload answers
+//   GET  /api/v1/openapi.json   docs/openapi.json
+//   …    /api/v1/events…  event_routes.h
 #pragma once
 
 #include <functional>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "host/admin/admin_router.h"
+#include "host/admin/event_routes.h"
 #include "host/base/clock.h"
 #include "host/base/metrics.h"
 #include "host/inbox/inbox.h"
@@ -29,9 +32,11 @@ struct AdminSources {
   std::function<nlohmann::json()> status;
   // POST /api/v1/reload; without it the path is not there. Answers with jsonReply() or problem().
   AdminHandler reload;
+  EventRoutesSources events = {};
 };
 
-// The references must outlive the router.
-AdminRouter adminRoutes(Clock& clock, Metrics& metrics, Inbox& inbox, AdminSources sources);
+// The references must outlive the router; `inbox` and `letters` are two sides of one.
+AdminRouter adminRoutes(Clock& clock, Metrics& metrics, Inbox& inbox, DeadLetters& letters,
+                        AdminSources sources);
 
 }  // namespace modhost::host

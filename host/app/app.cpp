@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -29,6 +30,9 @@ namespace {
 
 // After the drain nothing runs in a module but what overran; stop() in a module may take this long.
 constexpr Milliseconds kModuleStopGrace{2'000};
+
+// Of all that runs, what /status counts by module at most.
+constexpr std::size_t kRunningMax = 10'000;
 
 std::vector<std::shared_ptr<ModuleRunner>> runnersOf(const std::vector<Lane>& lanes) {
   std::vector<std::shared_ptr<ModuleRunner>> runners;
@@ -83,7 +87,9 @@ struct App::Parts {
   std::unique_ptr<SqliteInbox> openInbox(const Settings& settings, StopSignals& signals);
   std::unique_ptr<AdminServer> startAdmin(const Settings& settings);
   std::vector<std::string> notReady() const;
+  std::map<Target, int> runningByModule() const;
   nlohmann::json status() const;
+  std::vector<AdminModule> servingModules() const;
 };
 
 // Who must hear of a failure is there before the first module starts.
@@ -104,7 +110,9 @@ std::unique_ptr<AdminServer> App::Parts::startAdmin(const Settings& settings) {
   AdminSources sources;
   sources.not_ready = [this] { return notReady(); };
   sources.status = [this] { return status(); };
-  AdminRouter pages = adminRoutes(clock, metrics, *inbox, std::move(sources));
+  sources.events.modules = [this] { return servingModules(); };
+  sources.events.show_bodies = settings.admin_show_bodies;
+  AdminRouter pages = adminRoutes(clock, metrics, *inbox, *inbox, std::move(sources));
   return std::make_unique<AdminServer>(std::move(pages), adminSettings(settings));
 }
 
@@ -115,10 +123,35 @@ std::vector<std::string> App::Parts::notReady() const {
   return reasons;
 }
 
+std::map<Target, int> App::Parts::runningByModule() const {
+  EventQuery query;
+  query.state = DeliveryState::kRunning;
+  query.max = kRunningMax;
+  std::map<Target, int> running;
+  const Result<EventPage> page = inbox->page(query);
+  if (!page) return running;
+  for (const EventView& event : page.value().events) {
+    for (const DeliveryView& delivery : event.deliveries) ++running[delivery.target];
+  }
+  return running;
+}
+
 nlohmann::json App::Parts::status() const {
   nlohmann::json modules = nlohmann::json::array();
-  for (const auto& runner : runners) modules.push_back(moduleStatus(*runner));
+  std::map<Target, int> running = runningByModule();
+  for (const Lane& lane : lanes) {
+    nlohmann::json module = moduleStatus(*lane.runner);
+    module["isolation"] = lane.in_process ? "in_process" : "worker";
+    module["running"] = running[lane.runner->description().id];
+    modules.push_back(std::move(module));
+  }
   return {{"modules", std::move(modules)}};
+}
+
+std::vector<AdminModule> App::Parts::servingModules() const {
+  std::vector<AdminModule> modules;
+  for (const Lane& lane : lanes) modules.push_back({lane.runner->description().id, lane.answers});
+  return modules;
 }
 
 App::App(const Settings& settings, StopSignals& signals)

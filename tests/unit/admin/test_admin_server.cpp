@@ -26,7 +26,8 @@ AdminSettings anyPort() {
 
 struct AdminUnderTest {
   explicit AdminUnderTest(AdminSources sources = {}, const AdminSettings& settings = anyPort())
-      : inbox(clock), server(adminRoutes(clock, metrics, inbox, std::move(sources)), settings) {
+      : inbox(clock),
+        server(adminRoutes(clock, metrics, inbox, inbox, std::move(sources)), settings) {
     server.start();
   }
 
@@ -63,7 +64,7 @@ TEST_SUITE("admin") {
 
   TEST_CASE("admin: ready says no and why") {
     std::vector<std::string> reasons;
-    AdminUnderTest admin({[&reasons] { return reasons; }, nullptr, nullptr});
+    AdminUnderTest admin({[&reasons] { return reasons; }, nullptr, nullptr, {}});
 
     CHECK(admin.ask("GET /readyz").status_line == "HTTP/1.1 200 OK");
     CHECK(Json::parse(admin.ask("GET /readyz").body) == Json{{"ready", true}});
