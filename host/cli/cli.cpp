@@ -48,6 +48,8 @@ int runCommandLine(int argc, char** argv) {
   addRunCommand(app, chosen);
   addCheckCommand(app, chosen);
   addModulesCommand(app, chosen);
+  addStatusCommand(app, chosen);
+  addEventsCommand(app, chosen);
   addAskCommand(app, chosen);
   addSendCommand(app, chosen);
   addSandboxCommand(app, chosen);
