@@ -13,7 +13,8 @@ namespace {
 constexpr std::array kStates = {DeliveryState::kWaiting, DeliveryState::kRunning,
                                 DeliveryState::kClosing, DeliveryState::kDead};
 constexpr std::array kEnds = {End::kOk,      End::kSkipped,     End::kRejected,      End::kFailed,
-                              End::kOverran, End::kInterrupted, End::kNotConfigured, End::kExpired};
+                              End::kOverran, End::kInterrupted, End::kNotConfigured, End::kExpired,
+                              End::kStopped};
 
 // What a stranger sent, short enough for an error's line.
 std::string quoted(const std::string& text) {
