@@ -1,5 +1,6 @@
-/* Calls the path that is the event's body ("test.body": with the event's body as its own), and says how that went: OK with the reply's body for a 2xx,
- * RETRY for any other status, REJECT when refused, SKIPPED when cancelled, FAILED else. */
+/* Calls the path that is the event's body ("test.body": with the event's body as its own), and says how that
+ * went: OK with the reply's body for a 2xx, RETRY for any other status, REJECT when refused, SKIPPED when
+ * cancelled, FAILED else. */
 #include "tiny.h"
 
 static void replied(void* user, const modhost_reply* reply) {
