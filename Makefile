@@ -7,7 +7,7 @@
 BUILD := build/release
 JOBS  := $(shell nproc)
 
-.PHONY: run demo test build deps deps-dev clean asan tsan clang install bench bench-check bench-tools
+.PHONY: run demo test build deps deps-dev clean asan tsan clang fuzz install bench bench-check bench-tools
 
 run: build
 	@scripts/try.sh $(BUILD) docs
@@ -35,6 +35,11 @@ asan tsan: deps-dev
 
 clang: deps-dev
 	@cmake --preset dev-clang && cmake --build --preset dev-clang
+
+# Each fuzz target for so long; make fuzz FUZZ_SECONDS=600 before a release.
+FUZZ_SECONDS ?= 60
+fuzz: deps-dev
+	@cmake --preset fuzz && cmake --build --preset fuzz && tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS)
 
 bench: bench-tools
 	@scripts/install-packages.sh packaging/debian-packages-rivals.txt || echo "some rivals can not be installed"
