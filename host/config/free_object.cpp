@@ -16,11 +16,11 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kPointerBytesMax = 4 * 1024 * 1024;
 
 // Only what begins like a number is tried, so that text out of a variable never becomes a list or
-// mapping.
+// mapping. A number stands on one line.
 Json plainScalar(const std::string& text) {
   if (text == "true" || text == "false") return text == "true";
   const bool number = !text.empty() && (text[0] == '-' || (text[0] >= '0' && text[0] <= '9'));
-  if (!number) return text;
+  if (!number || text.find('\n') != std::string::npos) return text;
   const Json parsed = Json::parse(text, nullptr, false);
   return parsed.is_number() ? parsed : Json(text);
 }
@@ -91,8 +91,10 @@ class Places {
 
 // Unquoted where that decides the type: what is no string now, or may be none with other variables.
 std::string shownScalar(const YamlNode& node) {
-  const bool typed = !node.quoted && (node.written.find("${") != std::string::npos ||
-                                      !plainScalar(node.written).is_string());
+  const bool one_line = node.written.find('\n') == std::string::npos;
+  const bool typed =
+      !node.quoted && one_line &&
+      (node.written.find("${") != std::string::npos || !plainScalar(node.written).is_string());
   return typed ? node.written : quotedText(node.written);
 }
 

@@ -77,7 +77,14 @@ std::size_t utf8ErrorAt(std::string_view text) {
   return std::string_view::npos;
 }
 
-std::string quotedText(std::string_view text) { return nlohmann::json(text).dump(); }
+std::string quotedText(std::string_view text) {
+  std::string quoted = nlohmann::json(text).dump();
+  // The one control byte that JSON lets stand.
+  for (std::size_t at = quoted.find('\x7f'); at != quoted.npos; at = quoted.find('\x7f', at)) {
+    quoted.replace(at, 1, "\\u007f");
+  }
+  return quoted;
+}
 
 std::string quotedStart(std::string_view text) {
   const std::string_view start = startOf(text);

@@ -146,11 +146,12 @@ TEST_CASE("yaml: an escape of which yaml-cpp makes no UTF-8 is refused") {
 TEST_CASE("yaml: a refusal is one short line whatever stands in the file") {
   const std::string long_name = repeated("x", 10'000);
   for (const std::string& yaml :
-       {"a: *" + long_name, "a: !" + long_name + " b", std::string("a: *\x01\x1b"),
+       {"a: *" + long_name, "a: !" + long_name + " b", std::string("a: *\x01\x1b\x7f"),
+        std::string("\x7f: 1\n\x7f: 2\n"),
         "\"a\\n" + long_name + "\": 1\n\"a\\n" + long_name + "\": 2\n"}) {
     const std::string message = yamlRefusal(yaml);
     CHECK(message.size() < 300);
-    CHECK(message.find_first_of("\n\x01\x1b") == std::string::npos);
+    CHECK(message.find_first_of("\n\x01\x1b\x7f") == std::string::npos);
   }
 }
 
@@ -179,7 +180,10 @@ TEST_CASE("yaml: what is shown of a tree is read as the same tree again") {
       "a: ${X:-1}\nb:\n  - - 1\n    - \"2\"\n  - c: ${Y}\n    e: |\n      two\n      lines\n"
       "d: \"$$ ${Z}\"\n\"f: g\": [{h: i, j: [k, {l: m}]}]\n";
 
-  for (const std::string& text : {flow, block}) {
+  // Found by the fuzzer: for its variable it was shown unquoted, and its line end became a blank.
+  const std::string two_lines = "a: b ${X}\n\n  c\nd: 5\n\n  ${Y}\n";
+
+  for (const std::string& text : {flow, block, two_lines}) {
     const YamlNode node = parseYaml("f.yaml", text);
     CHECK(jsonText(parseYaml("f.yaml", shownYaml(node))) == jsonText(node));
   }
