@@ -56,6 +56,7 @@ class Composer final : public YAML::EventHandler {
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (awaitsKey()) refuse(markOf(mark), "an alias for a key; accepted: a name");
     const auto found = anchored_.find(anchor);
     if (found == anchored_.end()) refuse(markOf(mark), "an alias to a node that holds it");
     chargeCopy(markOf(mark), found->second, openDepth());

@@ -82,6 +82,7 @@ TEST_CASE("yaml: what the project does not use of YAML is refused with its place
         "f.yaml:1:4: the tag \"!secret\"; accepted: no tags but !!str");
   CHECK(yamlRefusal("a: &x {n: 1}\nb:\n  <<: *x\n") ==
         "f.yaml:3:3: the merge key <<; accepted: the keys written out");
+  CHECK(yamlRefusal("a: &x b\n*x : 1\n") == "f.yaml:2:1: an alias for a key; accepted: a name");
   CHECK(yamlRefusal("? [a]\n: 1\n") == "f.yaml:1:3: a key that is no text; accepted: a name");
   CHECK(yamlRefusal("a: &x [*x]\n") == "f.yaml:1:8: an alias to a node that holds it");
 }
