@@ -78,7 +78,8 @@ std::size_t utf8ErrorAt(std::string_view text) {
 }
 
 std::string quotedText(std::string_view text) {
-  std::string quoted = nlohmann::json(text).dump();
+  std::string quoted =
+      nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   // The one control byte that JSON lets stand.
   for (std::size_t at = quoted.find('\x7f'); at != quoted.npos; at = quoted.find('\x7f', at)) {
     quoted.replace(at, 1, "\\u007f");

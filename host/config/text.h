@@ -12,7 +12,8 @@ namespace modhost::host {
 // when all is.
 std::size_t utf8ErrorAt(std::string_view text);
 
-// As a JSON string, which is also a double-quoted YAML scalar on one line. `text` is UTF-8.
+// As a JSON string, which is also a double-quoted YAML scalar on one line. What is not UTF-8 in
+// `text` becomes U+FFFD.
 std::string quotedText(std::string_view text);
 
 // quotedText() of the first 60 characters, for messages.

@@ -151,9 +151,15 @@ TEST_CASE("yaml: a refusal is one short line whatever stands in the file") {
         std::string("\x7f: 1\n\x7f: 2\n"),
         "\"a\\n" + long_name + "\": 1\n\"a\\n" + long_name + "\": 2\n"}) {
     const std::string message = yamlRefusal(yaml);
+    CAPTURE(message);
     CHECK(message.size() < 300);
     CHECK(message.find_first_of("\n\x01\x1b\x7f") == std::string::npos);
   }
+}
+
+TEST_CASE("yaml: a refusal is UTF-8 also where the parser quotes half a character") {
+  CHECK(yamlRefusal("a: \"\\\xc3\xb6\"\n") ==
+        "f.yaml:1:7: not YAML: unknown escape character: \xef\xbf\xbd; accepted: YAML 1.2");
 }
 
 TEST_CASE("yaml: a mapping of as many keys as a file may hold is read in a moment") {
