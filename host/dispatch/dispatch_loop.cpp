@@ -9,9 +9,13 @@
 // When storage has failed for good, what the module did is no longer recorded and nothing is
 // decided on it: running attempts are fenced when they come back, and the next process hands them
 // out again.
+//
+// A reload replaces a lane between two turns. An attempt belongs to the runner it was started on, so
+// the old generation's attempts end on the old runner; it is let go with the last of them.
 #include "host/dispatch/dispatch_loop.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -74,6 +78,7 @@ void DispatchLoop::takeWork() {
   if (!takingWork()) return;
   findTargets();
   for (auto& [target, lane] : lanes_) {
+    if (!lane.configured()) endUnconfigured(lane);
     refill(lane);
     expire(lane);
     lane.metrics.held.set(static_cast<double>(lane.held.size() + lane.closing));
@@ -86,6 +91,19 @@ void DispatchLoop::findTargets() {
   if (!open) return inboxFailed(open.error());
   for (const Target& target : open.value()) laneOf(target);
   targets_known_ = true;
+}
+
+// What waited when its module was taken out of the configuration, or came back from its last attempt
+// to wait for another.
+void DispatchLoop::endUnconfigured(LaneState& lane) {
+  std::vector<Held*> waiting;
+  for (auto& [seq, held] : lane.held) {
+    if (held.phase == Held::Phase::kWaiting) waiting.push_back(&held);
+  }
+  for (Held* held : waiting) {
+    endForGood(lane, *held, End::kNotConfigured, "module not configured",
+               standingOrWorst(held->delivery.key));
+  }
 }
 
 // While something can be started anyway, waits until a whole slice fits.
@@ -107,6 +125,7 @@ void DispatchLoop::admit(LaneState& lane, Delivery delivery) {
   const SteadyTime ready_at = readyAt(lane, delivery);
   lane.bytes += event.body.size();
   Held fresh;
+  fresh.answers = lane.lane.answers || !lane.configured();
   fresh.stale_at = staleAt(delivery);
   fresh.delivery = std::move(delivery);
   fresh.alone = lane.suspects(fresh, settings_);
@@ -127,7 +146,7 @@ void DispatchLoop::admit(LaneState& lane, Delivery delivery) {
 void DispatchLoop::expire(LaneState& lane) {
   for (const EventSeq seq : lane.queue.takeStale(clock_.steadyNow())) {
     Held& held = lane.held.at(seq);
-    if (!lane.owesAnswer(*held.delivery.event)) continue;
+    if (!lane.owesAnswer(held)) continue;
     endForGood(lane, held, End::kExpired, "older than answer_within before it could run",
                standingOrWorst(held.delivery.key));
   }
@@ -175,6 +194,7 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
   held.started_at = clock_.steadyNow();
   const SteadyTime deadline = held.started_at + lane.lane.timeout;
   held.token = token;
+  held.runner = lane.lane.runner;
   held.phase = Held::Phase::kRunning;
   held.end = {};
   held.deadline_passed = false;
@@ -184,9 +204,10 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
   ++held.delivery.attempts;
   timers_.set(key, deadline);
   ++attempts_out_;
-  lane.metrics.running.set(++lane.running);
+  ++lane.running;
   if (held.alone) ++lane.running_alone;
-  lane.lane.runner->start(
+  lane.metrics.running.add(1);
+  held.runner->start(
       {token, held.delivery.event, held.delivery.attempts, deadline, held.guarded, held.alone},
       [mailbox = mailbox_, key, token](AttemptEnd end) {
         mailbox->post(AttemptEnded{key, token, std::move(end)});
@@ -226,10 +247,24 @@ void DispatchLoop::on(const AttemptQuiet& message) {
 void DispatchLoop::on(const AttemptStopped& message) {
   LaneState& lane = laneOf(message.key.target);
   const Held* held = find(lane, message.key, message.token);
-  if (held != nullptr && held->withModule()) lane.lane.runner->cancel(message.token);
+  if (held != nullptr && held->withModule()) held->runner->cancel(message.token);
 }
 
 void DispatchLoop::on(const ClosingCallsDone& message) { closings_.done(message); }
+
+void DispatchLoop::on(const NewLanesPtr& message) {
+  std::set<Target> configured;
+  for (Lane& lane : message->lanes) {
+    const Target target = lane.runner->description().id;
+    laneOf(target).replace(std::move(lane));
+    MODHOST_ASSERT(configured.insert(target).second);
+  }
+  for (auto& [target, lane] : lanes_) {
+    if (configured.count(target) == 0) lane.replace(Lane{});
+  }
+  message->lanes.clear();
+  message->serving.set_value();
+}
 
 void DispatchLoop::fireTimers() {
   const SteadyTime now = clock_.steadyNow();
@@ -248,7 +283,7 @@ void DispatchLoop::timeIsUp(LaneState& lane, Held& held) {
       held.phase = Held::Phase::kOverrunning;
       held.deadline_passed = true;
       held.guarded->cancel();
-      lane.lane.runner->cancel(held.token);
+      held.runner->cancel(held.token);
       timers_.set(held.delivery.key, clock_.steadyNow() + settings_.overrun_grace);
       return;
     case Held::Phase::kOverrunning:
@@ -262,7 +297,7 @@ void DispatchLoop::timeIsUp(LaneState& lane, Held& held) {
 }
 
 void DispatchLoop::giveUp(LaneState& lane, Held& held) {
-  lane.lane.runner->abandon(held.token);
+  held.runner->abandon(held.token);
   lane.metrics.overruns.add();
   held.end.text = "still running after its deadline and overrun_grace";
   leaveModule(lane, held);
@@ -274,7 +309,7 @@ void DispatchLoop::handBackRunning() {
     for (auto& [seq, held] : lane.held) {
       if (!held.withModule()) continue;
       held.handing_back = true;
-      lane.lane.runner->cancel(held.token);
+      held.runner->cancel(held.token);
       leaveModule(lane, held);
     }
   }
@@ -285,13 +320,20 @@ void DispatchLoop::handBackRunning() {
 void DispatchLoop::leaveModule(LaneState& lane, Held& held) {
   const std::chrono::duration<double> seconds = clock_.steadyNow() - held.started_at;
   lane.metrics.attempt_seconds.observe(seconds.count());
-  lane.metrics.running.set(--lane.running);
-  if (held.alone) --lane.running_alone;
+  lane.metrics.running.add(-1);
+  lane.leave(held);
   timers_.cancel(held.delivery.key);
   held.phase = Held::Phase::kFencing;
   held.guarded->revoke([mailbox = mailbox_, key = held.delivery.key, token = held.token] {
     mailbox->post(AttemptQuiet{key, token});
   });
+}
+
+// The attempt is over in every respect; with the last one of a replaced lane its runner goes.
+void DispatchLoop::letGo(Held& held) {
+  held.guarded.reset();
+  held.runner.reset();
+  --attempts_out_;
 }
 
 void DispatchLoop::decide(LaneState& lane, Held& held) {
@@ -313,7 +355,7 @@ Fate DispatchLoop::fateOf(const LaneState& lane, const Held& held, bool answered
                        held.delivery.interruptions,
                        std::nullopt,
                        answered};
-  if (lane.owesAnswer(*held.delivery.event)) {
+  if (lane.owesAnswer(held)) {
     report.answer_left =
         std::chrono::duration_cast<Milliseconds>(held.stale_at - clock_.steadyNow());
   }
@@ -322,8 +364,7 @@ Fate DispatchLoop::fateOf(const LaneState& lane, const Held& held, bool answered
 
 void DispatchLoop::apply(LaneState& lane, Held& held, const Fate& fate,
                          const Guard::Standing& standing) {
-  held.guarded.reset();
-  --attempts_out_;
+  letGo(held);
   if (fate.next == Fate::Next::kEnd) {
     return endForGood(lane, held, fate.end, fate.error, standing);
   }
@@ -367,7 +408,7 @@ void DispatchLoop::handBack(LaneState& lane, Held& held) {
 }
 
 void DispatchLoop::leaveToNextProcess(LaneState& lane, Held& held) {
-  --attempts_out_;
+  letGo(held);
   lane.bytes -= held.delivery.event->body.size();
   release(lane, held);
 }
@@ -384,7 +425,7 @@ void DispatchLoop::endForGood(LaneState& lane, Held& held, End end, std::string 
        {"end", endWord(end)},
        {"error", error}});
   // Who pressed stop waits for nothing more.
-  const bool apology_owed = end != End::kStopped && lane.owesAnswer(*event) && !standing.answered;
+  const bool apology_owed = end != End::kStopped && lane.owesAnswer(held) && !standing.answered;
   Ending ending{held.delivery,
                 end,
                 std::move(error),

@@ -37,6 +37,7 @@ class DispatchLoop {
   // Taking from the inbox.
   void takeWork();
   void findTargets();
+  void endUnconfigured(LaneState& lane);
   void refill(LaneState& lane);
   void admit(LaneState& lane, Delivery delivery);
   void expire(LaneState& lane);
@@ -53,6 +54,7 @@ class DispatchLoop {
   void on(const AttemptQuiet& message);
   void on(const AttemptStopped& message);
   void on(const ClosingCallsDone& message);
+  void on(const NewLanesPtr& message);
   void fireTimers();
   void timeIsUp(LaneState& lane, Held& held);
   void giveUp(LaneState& lane, Held& held);
@@ -60,6 +62,7 @@ class DispatchLoop {
 
   // Ending an attempt.
   void leaveModule(LaneState& lane, Held& held);
+  void letGo(Held& held);
   void decide(LaneState& lane, Held& held);
   Fate fateOf(const LaneState& lane, const Held& held, bool answered) const;
   void apply(LaneState& lane, Held& held, const Fate& fate, const Guard::Standing& standing);

@@ -3,6 +3,7 @@
 // harm.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <set>
@@ -11,6 +12,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/mutex.h"
+#include "host/dispatch/dispatcher.h"
 #include "host/inbox/inbox.h"
 #include "host/modules/module_runner.h"
 
@@ -41,13 +43,21 @@ struct ClosingCallsDone {
   bool all_accepted = false;
 };
 
-using DispatchMessage = std::variant<AttemptEnded, AttemptQuiet, AttemptStopped, ClosingCallsDone>;
+// A new configuration's lanes; `serving` is kept when they serve.
+struct NewLanes {
+  std::vector<Lane> lanes;
+  std::promise<void> serving;
+};
+using NewLanesPtr = std::shared_ptr<NewLanes>;
+
+using DispatchMessage =
+    std::variant<AttemptEnded, AttemptQuiet, AttemptStopped, ClosingCallsDone, NewLanesPtr>;
 
 struct DispatchMail {
   std::set<Target>
       ready;  // targets that may have something new; each once however often it was said
   std::vector<DispatchMessage>
-      messages;  // in the order of their coming; bounded by the deliveries in memory
+      messages;  // in the order of their coming; bounded by the deliveries in memory, and a reload
   bool stop = false;
   bool hurry = false;
 };

@@ -1,5 +1,6 @@
 #include "host/dispatch/dispatcher.h"
 
+#include <future>
 #include <utility>
 
 #include "host/base/thread.h"
@@ -22,7 +23,19 @@ class Dispatcher::Impl {
 
   void start() {
     inbox_.onReady([mailbox = mailbox_](const Target& target) { mailbox->ready(target); });
-    thread_ = Thread("dispatch", [this] { loop_.run(); });
+    thread_ = Thread("dispatch", [this] {
+      loop_.run();
+      mailbox_->close();  // a stop was asked for and is carried out: nobody may wait for an answer
+    });
+  }
+
+  // A mailbox that was closed drops the order, and with it the promise.
+  void reconfigure(std::vector<Lane> lanes) {
+    auto order = std::make_shared<NewLanes>();
+    order->lanes = std::move(lanes);
+    const std::future<void> serving = order->serving.get_future();
+    mailbox_->post(std::move(order));
+    serving.wait();
   }
 
   void requestStop() { mailbox_->stop(); }
@@ -49,6 +62,8 @@ Dispatcher::Dispatcher(Inbox& inbox, Guard& guard, Clock& clock, Metrics& metric
 Dispatcher::~Dispatcher() = default;
 
 void Dispatcher::start() { impl_->start(); }
+
+void Dispatcher::reconfigure(std::vector<Lane> lanes) { impl_->reconfigure(std::move(lanes)); }
 
 void Dispatcher::requestStop() { impl_->requestStop(); }
 

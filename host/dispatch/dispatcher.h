@@ -6,7 +6,7 @@
 //   - it ends exactly once, and no two of its attempts ever run at once: an attempt is settled only
 //   after it
 //     was fenced and what it had on the wire was awaited;
-//   - its module never runs more than runner->concurrency() attempts;
+//   - its module never runs more than runner->concurrency() attempts of one generation;
 //   - with order_by chat, one delivery of a chat runs at a time and in the order of acceptance; one
 //   that
 //     waits for a retry holds its chat up until it has ended or is older than answer_within. The
@@ -48,6 +48,7 @@ struct RetrySettings {
 
 // What dispatch knows of one module.
 struct Lane {
+  // Held until the lane is replaced and the last attempt that was started on it has been settled.
   std::shared_ptr<ModuleRunner> runner;
   Milliseconds timeout{120'000};  // per attempt
   OrderBy order_by = OrderBy::kNone;
@@ -86,6 +87,13 @@ class Dispatcher {
   // Sets inbox.onReady, starts the thread and takes what waits. Deliveries for modules that have no
   // lane are ended as kNotConfigured. Called once, before the first accept.
   void start();
+
+  // Puts `lanes` in the place of those that serve: new attempts go to them, what runs finishes where
+  // it was started, and the waiting deliveries of a module that is no longer among them end as
+  // kNotConfigured. A delivery that is in memory already keeps its place in the order, and an answer
+  // it owed when it was taken. Returns when the new lanes serve, or at once when this was stopped.
+  // Any thread but dispatch's own, after start().
+  void reconfigure(std::vector<Lane> lanes);
 
   // From now on nothing new is begun; running deliveries go on until `drain`, which counts from
   // here. Returns at once.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "host/dispatch/delivery_fate.h"
 
@@ -47,9 +48,23 @@ LaneMetrics::LaneMetrics(Metrics& metrics, const Target& target)
                                     "Deliveries that ended for good while no answer stood.",
                                     {{"module", target}})) {}
 
+void LaneState::replace(Lane next) {
+  if (next.runner != lane.runner) running = running_alone = 0;
+  lane = std::move(next);
+  more = true;
+}
+
+// Those of a replaced generation are not counted any more.
+void LaneState::leave(const Held& attempt) {
+  if (attempt.runner != lane.runner) return;
+  --running;
+  if (attempt.alone) --running_alone;
+}
+
 // An event without an assistant message shows no bubble: there is nothing to write an apology into.
-bool LaneState::owesAnswer(const Event& event) const {
-  return (lane.answers || !configured()) && !event.assistant_message_id.empty();
+bool LaneState::owesAnswer(const Held& delivery) const {
+  return (lane.answers || delivery.answers) &&
+         !delivery.delivery.event->assistant_message_id.empty();
 }
 
 int LaneState::aloneSlots(const DispatchSettings& settings) const {

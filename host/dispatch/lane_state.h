@@ -26,9 +26,12 @@ struct Held {
   Phase phase = Phase::kWaiting;
   int deaths_seen = 0;  // of workers it was in, which were not counted against it
   bool alone = false;   // its attempts run in workers of their own
+  // When this was taken its module answered, or was gone and may have: a reload does not undo that.
+  bool answers = false;
 
   // Of the latest attempt.
   AttemptToken token = 0;
+  std::shared_ptr<ModuleRunner> runner;  // of the generation it was started on; null: none is out
   SteadyTime started_at{};
   std::shared_ptr<GuardedAttempt> guarded;
   AttemptEnd end;
@@ -57,10 +60,14 @@ struct LaneState {
       : target(name), lane(std::move(settings)), metrics(registry, name) {}
 
   bool configured() const { return lane.runner != nullptr; }
+  // From now on `next` serves; without a runner: the module is no longer configured.
+  void replace(Lane next);
+  // The module has given an attempt back.
+  void leave(const Held& attempt);
   // Somebody waits for an answer in the chat, and it is this module that owes it.
-  bool owesAnswer(const Event& event) const;
-  // How many more may run.
-  int slots() const { return lane.runner->concurrency() - running; }
+  bool owesAnswer(const Held& delivery) const;
+  // How many more may run on the serving runner.
+  int slots() const { return configured() ? lane.runner->concurrency() - running : 0; }
   // How many of these may be attempts that run alone.
   int aloneSlots(const DispatchSettings& settings) const;
   // Whether it is, or may be, what kills workers.
@@ -71,13 +78,13 @@ struct LaneState {
   std::size_t room(const DispatchSettings& settings) const;
 
   const Target target;
-  const Lane lane;
+  Lane lane;
   LaneMetrics metrics;
   LaneQueue queue;  // of those in `held`: waiting and out
   std::map<EventSeq, Held> held;
   std::size_t closing = 0;  // handed over to Closings
   std::size_t bytes = 0;    // of the bodies of both
-  int running = 0;          // attempts the module has: kRunning, kOverrunning
+  int running = 0;          // attempts the serving runner has: kRunning, kOverrunning
   int running_alone = 0;    // of them, in workers of their own
   bool more = true;         // the inbox may have something for it
 };

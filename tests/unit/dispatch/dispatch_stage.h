@@ -91,6 +91,28 @@ class DispatchStage {
     settled();
   }
 
+  // A new generation of the module; the lane may be changed until reconfigure(). The old one's
+  // runner: when nobody else holds it any more, dispatch has let it go.
+  std::shared_ptr<FakeRunner> replace(const std::string& id, int concurrency = 1) {
+    std::shared_ptr<FakeRunner> old = std::exchange(runners_[id], nullptr);
+    runners_[id] = std::make_shared<FakeRunner>(id, concurrency);
+    lanes_[id].runner = runners_[id];
+    return old;
+  }
+  std::shared_ptr<FakeRunner> remove(const std::string& id) {
+    std::shared_ptr<FakeRunner> old = std::exchange(runners_[id], nullptr);
+    runners_.erase(id);
+    lanes_.erase(id);
+    return old;
+  }
+  Lane& lane(const std::string& id) { return lanes_.at(id); }
+  void reconfigure() {
+    std::vector<Lane> lanes;
+    for (const auto& [id, lane] : lanes_) lanes.push_back(lane);
+    dispatcher->reconfigure(std::move(lanes));
+    settled();
+  }
+
   // Stops whatever runs: nothing is held back, and drain passes once the stop is known.
   void stop() {
     if (!dispatcher) return;
