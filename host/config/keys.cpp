@@ -8,10 +8,11 @@ using S = Settings;
 using M = Settings::Module;
 using R = Settings::RouteKeys;
 using enum KeyType;
+using enum Applies;
 
 // clang-format off
-// path, type, default, min, max, unit or choices, sentence, member. The defaults suit 2 cores and 1
-// GiB.
+// path, type, default, min, max, unit or choices, sentence, member; kAtReload where a running host
+// takes a new value. The defaults suit 2 cores and 1 GiB.
 const std::vector<Key<S>> kSettingsKeys = {
     {{"listen", kAddress, "0.0.0.0:8080", "", "", "",
       "Where webhooks are taken; port 0 is any free one, printed at start."},
@@ -34,17 +35,17 @@ const std::vector<Key<S>> kSettingsKeys = {
      [](S& s) -> Slot { return &s.webhook.path; }},
     {{"webhook.secrets", kSecretList, kRequired, "1", "8", "",
       "The endpoint's signing secrets; an event signed with any of them is taken, so that a secret can be "
-      "changed without a gap."},
+      "changed without a gap.", kAtReload},
      [](S& s) -> Slot { return &s.webhook.secrets; }},
     {{"webhook.tolerance", kDuration, "300s", "0", "7d", "",
-      "How old the signature's timestamp may be; 0 switches the check off."},
+      "How old the signature's timestamp may be; 0 switches the check off.", kAtReload},
      [](S& s) -> Slot { return &s.webhook.tolerance; }},
     {{"webhook.max_body", kSize, "8MiB", "1KiB", "64MiB", "",
       "Longer events are answered 413, which is final for the platform."},
      [](S& s) -> Slot { return &s.webhook.max_body_bytes; }},
     {{"webhook.max_event_age", kDuration, "0", "0", "30d", "",
       "How old the event's own createdAt may be; 0 switches the check off. Replays within the inbox's "
-      "retention are stopped by their id anyway."},
+      "retention are stopped by their id anyway.", kAtReload},
      [](S& s) -> Slot { return &s.webhook.max_event_age; }},
 
     {{"gate.connections_max", kInteger, "4000", "1", "100000", "connections",
@@ -155,7 +156,7 @@ const std::vector<Key<S>> kSettingsKeys = {
       "Deliveries held in memory per module."},
      [](S& s) -> Slot { return &s.dispatch.window; }},
     {{"dispatch.unrouted", kEnum, "count", "", "", "count|dead_letter",
-      "What becomes of an event that no route matches: only counted, or kept as a dead letter."},
+      "What becomes of an event that no route matches: only counted, or kept as a dead letter.", kAtReload},
      [](S& s) -> Slot { return &s.dispatch.unrouted; }},
     {{"dispatch.apology", kText,
       "Sorry, something went wrong processing your request. Please try again.", "", "", "",
@@ -164,10 +165,10 @@ const std::vector<Key<S>> kSettingsKeys = {
 
     {{"worker.memory_max", kSize, "512MiB", "64MiB", "1024GiB", "",
       "Address space of one worker process, besides 2MiB for each event it may handle at once; beyond it "
-      "its allocations fail."},
+      "its allocations fail.", kAtReload},
      [](S& s) -> Slot { return &s.worker.memory_max_bytes; }},
     {{"worker.files_max", kInteger, "1024", "16", "1000000", "files",
-      "Files and sockets one worker process may have open."},
+      "Files and sockets one worker process may have open.", kAtReload},
      [](S& s) -> Slot { return &s.worker.files_max; }},
     {{"worker.frame_max", kSize, "16MiB", "64KiB", "512MiB", "",
       "Longest message between host and worker; must hold the longest event and the longest reply."},
@@ -177,37 +178,44 @@ const std::vector<Key<S>> kSettingsKeys = {
       "own; so many per module at once."},
      [](S& s) -> Slot { return &s.worker.suspect_workers; }},
     {{"worker.start_timeout", kDuration, "10s", "100ms", "10m", "",
-      "For a worker to start and its module to be ready."},
+      "For a worker to start and its module to be ready.", kAtReload},
      [](S& s) -> Slot { return &s.worker.start_timeout; }},
     {{"worker.stop_grace", kDuration, "4s", "0", "10m", "",
-      "Between SIGTERM and SIGKILL."},
+      "Between SIGTERM and SIGKILL.", kAtReload},
      [](S& s) -> Slot { return &s.worker.stop_grace; }},
     {{"worker.restart_backoff", kDuration, "100ms", "1ms", "5m", "",
-      "Before a dead worker is started again; doubled while it keeps dying."},
+      "Before a dead worker is started again; doubled while it keeps dying.", kAtReload},
      [](S& s) -> Slot { return &s.worker.restart_backoff; }},
     {{"worker.restart_backoff_max", kDuration, "30s", "1ms", "1h", "",
-      "The longest wait before a restart."},
+      "The longest wait before a restart.", kAtReload},
      [](S& s) -> Slot { return &s.worker.restart_backoff_max; }},
 
     {{"log.level", kEnum, "info", "", "", "debug|info|warn|error",
-      "The least important lines that are written."},
+      "The least important lines that are written.", kAtReload},
      [](S& s) -> Slot { return &s.log.level; }},
     {{"log.format", kEnum, "text", "", "", "text|json",
       "Lines for people, or one JSON object per line for collectors."},
      [](S& s) -> Slot { return &s.log.format; }},
 
     {{"modules_dir", kPath, "modules", "", "", "",
-      "Where the .so files of modules without a path of their own lie."},
+      "Where the .so files of modules without a path of their own lie.", kAtReload},
      [](S& s) -> Slot { return &s.modules_dir; }},
+    {{"modules_watch", kBool, "true", "", "", "",
+      "Reload when a .so is renamed or written into modules_dir; false: only when told to.", kAtReload},
+     [](S& s) -> Slot { return &s.modules_watch; }},
+    {{"still_mapped_max", kInteger, "32", "1", "10000", "generations",
+      "Replaced generations of in_process modules whose code could not be unloaded; once so many are mapped, a "
+      "changed in_process module is refused until a restart.", kAtReload},
+     [](S& s) -> Slot { return &s.still_mapped_max; }},
     {{"run_dir", kPath, "var/run", "", "", "",
       "Where the private copies of loaded modules are kept; must not be mounted noexec."},
      [](S& s) -> Slot { return &s.run_dir; }},
     {{"modules", kEntries, "", "0", "64", "",
-      "The modules to start; each entry has the keys of modules[]."},
+      "The modules to start; each entry has the keys of modules[].", kAtReload},
      [](S& s) -> Slot { return &s.modules; }},
     {{"routes", kEntries, "", "0", "1000", "",
       "Which event goes to which modules; each entry has the keys of routes[]. All that match apply, and a "
-      "module gets an event once."},
+      "module gets an event once.", kAtReload},
      [](S& s) -> Slot { return &s.routes; }},
 };
 

@@ -38,6 +38,12 @@ enum class KeyType {
   kEntries,       // a list of mappings with keys of their own
 };
 
+// When a changed value takes effect in a host that runs.
+enum class Applies {
+  kAtRestart = 1,
+  kAtReload,
+};
+
 struct KeyInfo {
   const char* path;  // dotted, from the top or from the entry of the list it stands in
   KeyType type;
@@ -46,6 +52,7 @@ struct KeyInfo {
   const char* max;
   const char* detail;  // the choices, or an integer's unit
   const char* sentence;
+  Applies applies = Applies::kAtRestart;  // all keys of modules[] and routes[] apply at a reload
 };
 
 inline constexpr const char* kRequired = nullptr;

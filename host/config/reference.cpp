@@ -24,6 +24,10 @@ needs none. Relative paths count from the folder of the file. Anchors and aliase
 merge keys (`<<`), duplicate keys and unknown keys are refused. Whatever is refused is named with
 `file:line:column`, what was found and what is accepted.
 
+A running host reads the file again when it is told to reload (SIGHUP, a new file in `modules_dir`;
+[operating.md](operating.md) has the whole of it). Keys marked *reload* take effect then;
+the others keep the value of the start, and the reload names those that wait for a restart.
+
 ## Variables
 
 Values (not keys) may hold variables, which are filled in after the file has been parsed, so that
@@ -115,24 +119,26 @@ std::string rangeText(const KeyInfo& key) {
   return key.type == KeyType::kEnum ? joined(choices, ", ") : "";
 }
 
-std::string rowText(const std::string& name, const KeyInfo& key) {
+std::string rowText(const std::string& name, const KeyInfo& key, bool at_reload) {
   return "| `" + name + "` | " + typeText(key) + " | " + inCell(defaultText(key)) + " | " +
-         rangeText(key) + " | " + inCell(key.sentence) + " |\n";
+         rangeText(key) + " | " + (at_reload ? "reload" : "restart") + " | " +
+         inCell(key.sentence) + " |\n";
 }
 
 // A key belongs to the outermost section it stands in: inbox.sqlite.path to "inbox".
 std::string tableText(const Section& section, const std::vector<KeyInfo>& keys) {
   const std::string name = section.path;
-  std::string text = "\n## " + (name.empty() ? "Top level" : "`" + name + "`") + "\n\n" +
-                     section.sentence +
-                     "\n\n| key | type | default | range | |\n|---|---|---|---|---|\n";
+  std::string text =
+      "\n## " + (name.empty() ? "Top level" : "`" + name + "`") + "\n\n" + section.sentence +
+      "\n\n| key | type | default | range | applies at | |\n|---|---|---|---|---|---|\n";
   const bool entry = name.find('[') != std::string::npos;
   for (const KeyInfo& key : keys) {
     const std::string path = key.path;
     const std::size_t dot = path.find('.');
     const std::string outermost = dot == std::string::npos ? "" : path.substr(0, dot);
     if (!entry && outermost != name) continue;
-    text += rowText(entry || name.empty() ? path : path.substr(dot + 1), key);
+    text += rowText(entry || name.empty() ? path : path.substr(dot + 1), key,
+                    entry || key.applies == Applies::kAtReload);
   }
   return text;
 }

@@ -69,6 +69,7 @@ struct Settings {
     std::int64_t memory_max_bytes = 0, frame_max_bytes = 0;
     int files_max = 0, suspect_workers = 0;
     Ms start_timeout{}, stop_grace{}, restart_backoff{}, restart_backoff_max{};
+    bool operator==(const Worker&) const = default;
   } worker;
 
   struct Log {
@@ -76,6 +77,8 @@ struct Settings {
   } log;
 
   std::string modules_dir, run_dir;
+  bool modules_watch = true;
+  int still_mapped_max = 0;
 
   struct Module {
     std::string id, path, isolation, order_by, where;  // where: file:line:column of the entry
@@ -115,8 +118,15 @@ struct Settings {
 
 // Reads, interpolates, validates. `.env` beside the file is read; the real environment wins.
 // Throws StartupError with file:line:column, what was found, what is accepted; nothing else.
-// Threads: reads the environment, so call it before threads that change it, i.e. at start.
+// Threads: any, as long as nobody changes the environment.
 Settings loadSettings(const std::string& file);
+
+// For a reload: gives `next` the values of `running` for what cannot change while the host runs, and
+// says which keys of it had others (dotted paths, in the table's order).
+std::vector<std::string> keepUntilRestart(const Settings& running, Settings& next);
+
+// Whether two entries of modules[] say the same; where they stand in the file does not count.
+bool sameModule(const Settings::Module& a, const Settings::Module& b);
 
 // The effective configuration as YAML that loadSettings() reads again to the same settings, but for
 // the secrets, which are masked as "***". What modules get as `config` shows its variables

@@ -53,7 +53,7 @@ std::string otherValue(const KeyInfo& key) {
       return split(key.detail, '|').back() == key.fallback ? split(key.detail, '|').front()
                                                            : split(key.detail, '|').back();
     case KeyType::kBool:
-      return "true";
+      return std::string(key.fallback) == "true" ? "false" : "true";
     case KeyType::kAddress:
       return "\"[::1]:1234\"";
     case KeyType::kPath:
