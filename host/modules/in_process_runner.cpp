@@ -41,6 +41,7 @@ int InProcessRunner::concurrency() const { return core_->concurrency(); }
 void InProcessRunner::cancel(AttemptToken token) { core_->cancel(token); }
 void InProcessRunner::abandon(AttemptToken token) { core_->abandon(token); }
 int InProcessRunner::stuck() const { return core_->stuck(); }
+bool InProcessRunner::stillMapped() const { return core_->mapped(); }
 
 void InProcessRunner::start(Attempt attempt, Ended ended) {
   core_->start(std::move(attempt), std::move(ended));

@@ -25,6 +25,9 @@ struct InProcessSettings {
   int concurrency = 1;  // 1 … the module's concurrency_max
   std::string config_json = "{}";
   std::size_t thread_stack = kThreadStackDefault;
+  // The file the library was loaded from, when it goes with the code: it is removed once the code
+  // is unloaded, and kept for debuggers while it is mapped. Null: it is somebody else's.
+  std::shared_ptr<ModuleCopy> copy;
   std::function<void()> thread_begin;  // runs first on each of the module's threads; may be empty
 };
 
@@ -57,6 +60,7 @@ class InProcessRunner final : public ModuleRunner {
   // nor destroyed, and its threads, instance and code stay until this process ends; the log says
   // so.
   void stop(Milliseconds grace) override;
+  bool stillMapped() const override;
 
  private:
   explicit InProcessRunner(std::shared_ptr<ModuleCore> core);

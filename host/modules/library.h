@@ -48,16 +48,22 @@ class ModuleCopy {
   const std::string& path() const { return path_; }      // of the copy
   const std::string& source() const { return source_; }  // for messages
   const ModuleNote& note() const { return note_; }
+  // SHA-256 of its bytes, in hex: two copies with the same digest are the same code.
+  const std::string& digest() const { return digest_; }
   // Leaves the file in place, since code mapped from it stays in use until this process ends.
   void keep() { path_.clear(); }
 
  private:
-  ModuleCopy(std::string path, std::string source, ModuleNote note)
-      : path_(std::move(path)), source_(std::move(source)), note_(std::move(note)) {}
+  ModuleCopy(std::string path, std::string source, ModuleNote note, std::string digest)
+      : path_(std::move(path)),
+        source_(std::move(source)),
+        note_(std::move(note)),
+        digest_(std::move(digest)) {}
 
   std::string path_;  // empty: keep the file
   std::string source_;
   ModuleNote note_;
+  std::string digest_;
 };
 
 // What a descriptor may hold; more is refused as malformed.

@@ -348,6 +348,8 @@ void ModuleCore::close() {
   library_->table().stop(instance_);
   library_->table().destroy(instance_);
   const bool unloaded = library_->unload();
+  mapped_ = !unloaded;
+  if (!unloaded && settings_.copy) settings_.copy->keep();
   sink_->log(LogLevel::kInfo, {},
              unloaded ? "stopped; its code is unloaded" : "stopped; its code is still mapped", {});
 }

@@ -3,6 +3,7 @@
 // stuck in module code can neither be joined nor have their code unmapped.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <unordered_map>
@@ -28,6 +29,8 @@ class ModuleCore final : public HostFunctions, public std::enable_shared_from_th
   void cancel(AttemptToken token) EXCLUDES(mutex_);
   void abandon(AttemptToken token) EXCLUDES(mutex_);
   int stuck() const EXCLUDES(mutex_);
+  // Until close() has unloaded the code; where that does nothing, for ever.
+  bool mapped() const { return mapped_; }
 
   // True: everything ended within `grace`, the module is closed. False: this object must live for
   // ever.
@@ -75,6 +78,7 @@ class ModuleCore final : public HostFunctions, public std::enable_shared_from_th
   Clock& clock_;
   modhost_host host_;
   void* instance_ = nullptr;
+  std::atomic<bool> mapped_{true};
 
   mutable Mutex mutex_;
   CondVar changed_;

@@ -111,6 +111,9 @@ class ModuleRunner {
   // Stops the module: no start() may follow. Attempts still running end as kInterrupted (worker)
   // within `grace`. Returns when its processes are gone.
   virtual void stop(Milliseconds grace) = 0;
+
+  // After stop(): code of the module is still mapped in this process, and stays so.
+  virtual bool stillMapped() const { return false; }
 };
 
 }  // namespace modhost::host

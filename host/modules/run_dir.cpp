@@ -93,16 +93,16 @@ Result<void> writeFile(const std::string& path, std::string_view bytes, mode_t m
   return {};
 }
 
-std::string uniqueName(const RunDir& run_dir, const std::string& id, std::string_view bytes) {
+std::string uniqueName(const RunDir& run_dir, const std::string& id, const std::string& digest) {
   static std::atomic<std::uint64_t> number{0};
   return run_dir.path() + "/" + id + "-" + uniquePrefix() + std::to_string(++number) + "-" +
-         hex(sha256(bytes)).substr(0, 8) + ".so";
+         digest.substr(0, 8) + ".so";
 }
 
 // Maps a page of a file in the folder as code, since that is what the loader will do. Security
 // modules refuse it too, on file systems that are not mounted noexec.
 Result<void> probe(const RunDir& run_dir) {
-  const std::string path = uniqueName(run_dir, "probe", "");
+  const std::string path = uniqueName(run_dir, "probe", "00000000");
   const Result<void> written = writeFile(path, std::string(4096, '\0'), 0500);
   if (!written.ok()) return invalid("run_dir cannot be written: " + written.error().message);
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -143,7 +143,9 @@ Result<ModuleCopy> ModuleCopy::make(const std::string& source, const RunDir& run
   if (!bytes.ok()) return bytes.error();
   Result<ModuleNote> note = readNote(source, bytes.value());
   if (!note.ok()) return note.error();
-  ModuleCopy copy(uniqueName(run_dir, note.value().id, bytes.value()), source, note.take());
+  const std::string digest = hex(sha256(bytes.value()));
+  const std::string path = uniqueName(run_dir, note.value().id, digest);
+  ModuleCopy copy(path, source, note.take(), digest);
   const Result<void> written = writeFile(copy.path_, bytes.value(), 0500);
   if (!written.ok()) return written.error();
   return copy;
@@ -156,6 +158,7 @@ ModuleCopy::~ModuleCopy() {
 ModuleCopy::ModuleCopy(ModuleCopy&& other) noexcept
     : path_(std::exchange(other.path_, "")),
       source_(std::move(other.source_)),
-      note_(std::move(other.note_)) {}
+      note_(std::move(other.note_)),
+      digest_(std::move(other.digest_)) {}
 
 }  // namespace modhost::host

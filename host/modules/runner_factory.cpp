@@ -57,7 +57,6 @@ RunnerResult startInProcess(const ModuleSettings& settings, ModuleCopy copy, Met
                             Clock& clock) {
   auto library = SharedLibrary::load(copy.path(), copy.source(), copy.note());
   if (!library.ok()) return ofModule(settings, library.error());
-  copy.keep();  // mapped from now on; debuggers and the loader know it by this path
   const Result<int> concurrency = fit(settings, library.value()->description());
   if (!concurrency.ok()) {
     library.value()->unload();
@@ -66,6 +65,7 @@ RunnerResult startInProcess(const ModuleSettings& settings, ModuleCopy copy, Met
   InProcessSettings in_process;
   in_process.concurrency = concurrency.value();
   in_process.config_json = settings.config_json.empty() ? "{}" : settings.config_json;
+  in_process.copy = std::make_shared<ModuleCopy>(std::move(copy));
   auto runner =
       InProcessRunner::create(library.take(), std::move(in_process),
                               std::make_shared<HostModuleSink>(settings.id, metrics, clock), clock);
@@ -89,19 +89,29 @@ RunnerResult startWorker(const ModuleSettings& settings, ModuleCopy copy,
 
 }  // namespace
 
-RunnerResult makeRunner(const ModuleSettings& settings, const RunnerSettings& runner_settings,
-                        Metrics& metrics, Clock& clock) {
+Result<ModuleCopy> copyModule(const ModuleSettings& settings,
+                              const RunnerSettings& runner_settings) {
   const std::string& where = settings.config_where;
   Result<ModuleCopy> copy = copyOf(settings.path, runner_settings);
   if (!copy.ok()) return about(where, copy.error());
-  if (copy.value().note().id != settings.id) {
-    return about(where, invalid(settings.path + ": found module " + copy.value().note().id +
-                                "; the configuration calls it " + settings.id));
-  }
+  if (copy.value().note().id == settings.id) return copy;
+  return about(where, invalid(settings.path + ": found module " + copy.value().note().id +
+                              "; the configuration calls it " + settings.id));
+}
+
+RunnerResult makeRunner(const ModuleSettings& settings, ModuleCopy copy,
+                        const RunnerSettings& runner_settings, Metrics& metrics, Clock& clock) {
   if (settings.isolation == Isolation::kInProcess) {
-    return startInProcess(settings, copy.take(), metrics, clock);
+    return startInProcess(settings, std::move(copy), metrics, clock);
   }
-  return startWorker(settings, copy.take(), runner_settings.worker, metrics, clock);
+  return startWorker(settings, std::move(copy), runner_settings.worker, metrics, clock);
+}
+
+RunnerResult makeRunner(const ModuleSettings& settings, const RunnerSettings& runner_settings,
+                        Metrics& metrics, Clock& clock) {
+  Result<ModuleCopy> copy = copyModule(settings, runner_settings);
+  if (!copy.ok()) return copy.error();
+  return makeRunner(settings, copy.take(), runner_settings, metrics, clock);
 }
 
 Result<ModuleDescription> inspectModule(const std::string& path,

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "host/modules/library.h"
 #include "host/modules/module_runner.h"
 #include "host/modules/worker_runner.h"
 
@@ -23,6 +24,16 @@ struct RunnerSettings {
 // Errors are for the operator: where (config_where when given), the file, what was found, what is
 // accepted. kInvalid: will never work as it is; kUnavailable: no process, file or time for it now.
 Result<std::unique_ptr<ModuleRunner>> makeRunner(const ModuleSettings& settings,
+                                                 const RunnerSettings& runner_settings,
+                                                 Metrics& metrics, Clock& clock);
+
+// The first step of makeRunner() by itself: the copy, with its note read and its digest known, so
+// that a reload can see what has changed before it loads anything. Errors as of makeRunner().
+Result<ModuleCopy> copyModule(const ModuleSettings& settings,
+                              const RunnerSettings& runner_settings);
+
+// The other steps. `copy` is what copyModule() made of these settings.
+Result<std::unique_ptr<ModuleRunner>> makeRunner(const ModuleSettings& settings, ModuleCopy copy,
                                                  const RunnerSettings& runner_settings,
                                                  Metrics& metrics, Clock& clock);
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "host/base/log.h"
 
@@ -86,9 +87,7 @@ void WorkerPool::run() {
         std::remove_if(members_.begin(), members_.end(),
                        [](const MemberPtr& member) { return member->process == nullptr; }),
         members_.end());
-    alive_.set(static_cast<double>(members_.size()));
-    MutexLock lock(mutex_);
-    health_.workers = static_cast<int>(members_.size());
+    countAlive();
   }
   reportFirst(Error{ErrorKind::kCancelled, "stopped before it was ready"});
   // What was posted behind the stop: nothing may be started any more, and no attempt is left to
@@ -351,6 +350,14 @@ void WorkerPool::reportFirst(Result<void> result) {
   if (first_) return;
   first_ = std::move(result);
   first_changed_.notifyAll();
+}
+
+// The generations of a module share one gauge.
+void WorkerPool::countAlive() {
+  const int alive = static_cast<int>(members_.size());
+  alive_.add(alive - std::exchange(counted_alive_, alive));
+  MutexLock lock(mutex_);
+  health_.workers = alive;
 }
 
 void WorkerPool::countStuck() {

@@ -107,6 +107,7 @@ class WorkerPool {
   void drain(Member& member, Milliseconds grace);
   void reportFirst(Result<void> result) EXCLUDES(mutex_);
   void countStuck();
+  void countAlive() EXCLUDES(mutex_);
 
   // Frames. False: this frame may not come now, or cannot be read.
   bool onFrame(Member& member, const Frame& frame);
@@ -154,6 +155,7 @@ class WorkerPool {
   std::minstd_rand jitter_;
   Counter ended_;
   Gauge alive_;
+  int counted_alive_ = 0;  // in alive_
 
   std::atomic<int> stuck_{0};
   mutable Mutex mutex_;
