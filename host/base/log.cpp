@@ -115,6 +115,8 @@ void logInit(const LogSettings& settings) {
   }
 }
 
+void logSetLevel(LogLevel level) { logger().set_level(levelOf(level)); }
+
 bool logEnabled(LogLevel level) { return logger().should_log(levelOf(level)); }
 
 void log(LogLevel level, std::string_view area, std::string_view text,

@@ -32,6 +32,8 @@ struct LogField {
 // Called once, before threads start; without it: text, info.
 void logInit(const LogSettings& settings);
 bool logEnabled(LogLevel level);
+// Threads: any.
+void logSetLevel(LogLevel level);
 
 // `area` is the folder that speaks ("inbox"). Control bytes in values are escaped, so a value can
 // not forge a line. Threads: any.

@@ -230,6 +230,8 @@ void Ingress::start() {
   impl_->started = true;
 }
 
+void Ingress::apply(const IngressSettings& settings) { impl_->webhook.apply(settings); }
+
 void Ingress::drain() { impl_->webhook.drain(); }
 
 // The gate first, with the server still answering what is ready; then the server has nothing left.

@@ -62,6 +62,10 @@ class Ingress {
   int port() const;
   void start();
 
+  // Takes secrets, tolerance, max_event_age and unrouted of `settings` for requests that are verified
+  // from now on; nothing else of it. The secrets are as the constructor wants them.
+  void apply(const IngressSettings& settings);
+
   // From now on every webhook is answered 503 with Retry-After. Never undone.
   void drain();
 

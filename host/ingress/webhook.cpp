@@ -65,9 +65,6 @@ Webhook::Webhook(Clock& clock, Metrics& metrics, Inbox& inbox, CurrentRoutes& ro
     : clock_(clock),
       inbox_(inbox),
       routes_(routes),
-      signature_(settings.secrets, settings.tolerance),
-      max_event_age_(settings.max_event_age),
-      unrouted_(settings.unrouted),
       stale_(
           metrics.counter("modhost_webhook_stale_total",
                           "Rightly signed webhooks refused for an old timestamp. Each one is lost: "
@@ -75,20 +72,38 @@ Webhook::Webhook(Clock& clock, Metrics& metrics, Inbox& inbox, CurrentRoutes& ro
       unrouted_total_(metrics.counter("modhost_unrouted_total", "Events that no route matched.")),
       ack_seconds_(metrics.histogram("modhost_ack_seconds",
                                      "From a complete webhook to its answer, the commit included.",
-                                     kAckSecondsBounds)) {}
+                                     kAckSecondsBounds)),
+      rules_(rulesOf(settings)) {}
+
+Webhook::RulesPtr Webhook::rulesOf(const IngressSettings& settings) {
+  return std::make_shared<const Rules>(Rules{SignatureCheck(settings.secrets, settings.tolerance),
+                                             settings.max_event_age, settings.unrouted});
+}
+
+Webhook::RulesPtr Webhook::rules() const {
+  MutexLock lock(mutex_);
+  return rules_;
+}
+
+void Webhook::apply(const IngressSettings& settings) {
+  RulesPtr next = rulesOf(settings);
+  MutexLock lock(mutex_);
+  rules_.swap(next);
+}
 
 WebhookReply Webhook::answer(WebhookRequest request) {
   if (draining_) return {Answer::kDraining, {}};
   const SteadyTime begun = clock_.steadyNow();
   const WallTime now = clock_.wallNow();
-  const SignatureVerdict verdict = signature_.verify(request.headers, request.body, now);
+  const RulesPtr rules = this->rules();
+  const SignatureVerdict verdict = rules->signature.verify(request.headers, request.body, now);
   if (verdict != SignatureVerdict::kVerified) {
     const Answer answer = refusal(verdict);
     if (verdict == SignatureVerdict::kStale) stale_.add();
     logRefusal(request, answer, begun);
     return {answer, {}};
   }
-  WebhookReply reply = verified(std::move(request.body), now);
+  WebhookReply reply = verified(std::move(request.body), now, *rules);
   ack_seconds_.observe(seconds(clock_.steadyNow() - begun));
   return reply;
 }
@@ -103,21 +118,23 @@ void Webhook::logRefusal(const WebhookRequest& request, Answer answer, SteadyTim
            {"left_out", *left_out}});
 }
 
-WebhookReply Webhook::verified(std::string body, WallTime received_at) {
+WebhookReply Webhook::verified(std::string body, WallTime received_at, const Rules& rules) {
   Result<ParsedEvent> parsed = parseEvent(std::move(body), received_at);
   if (!parsed) {  // a body that is refused stays where it was
     const Event kept =
         unreadableEvent(std::move(body), received_at);  // NOLINT(bugprone-use-after-move)
     return park(kept, parsed.error().message);
   }
-  if (tooOld(parsed.value())) return park(*parsed.value().event, "too old");
-  return store(parsed.value());
+  if (tooOld(parsed.value(), rules.max_event_age)) {
+    return park(*parsed.value().event, "too old");
+  }
+  return store(parsed.value(), rules.unrouted);
 }
 
-WebhookReply Webhook::store(const ParsedEvent& parsed) {
+WebhookReply Webhook::store(const ParsedEvent& parsed, Unrouted policy) {
   const Event& event = *parsed.event;
   const std::vector<Target> targets = routes_.get()->targets(event, *parsed.document);
-  if (targets.empty()) return unrouted(parsed.event);
+  if (targets.empty()) return unrouted(parsed.event, policy);
   const Result<Accepted> accepted = inbox_.accept(parsed.event, targets);
   if (!accepted) return notStored(event, accepted.error());
   logDebug(kArea, "stored", {{"event", event.id}, {"seq", accepted.value().seq}});
@@ -125,8 +142,8 @@ WebhookReply Webhook::store(const ParsedEvent& parsed) {
 }
 
 // Counted after it is safe: a refused dead letter comes again and would be counted twice.
-WebhookReply Webhook::unrouted(const EventPtr& event) {
-  if (unrouted_ == Unrouted::kDeadLetter) {
+WebhookReply Webhook::unrouted(const EventPtr& event, Unrouted policy) {
+  if (policy == Unrouted::kDeadLetter) {
     const Result<Accepted> parked = inbox_.park(*event, kUnroutedTarget, "no route matches");
     if (!parked) return notStored(*event, parked.error());
   }
@@ -145,14 +162,14 @@ WebhookReply Webhook::park(const Event& event, std::string_view why) {
 }
 
 // A body that says nothing of its age is not held against its sender.
-bool Webhook::tooOld(const ParsedEvent& parsed) const {
-  if (max_event_age_.count() <= 0) return false;
+bool Webhook::tooOld(const ParsedEvent& parsed, Milliseconds age_max) {
+  if (age_max.count() <= 0) return false;
   const auto created = createdAtSeconds(*parsed.document);
   if (!created) return false;
   using Seconds = std::chrono::seconds;
   const auto now =
       std::chrono::duration_cast<Seconds>(parsed.event->received_at.time_since_epoch());
-  return *created < (now - std::chrono::duration_cast<Seconds>(max_event_age_)).count();
+  return *created < (now - std::chrono::duration_cast<Seconds>(age_max)).count();
 }
 
 }  // namespace modhost::host

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "host/base/clock.h"
 #include "host/base/metrics.h"
+#include "host/base/mutex.h"
 #include "host/inbox/inbox.h"
 #include "host/ingress/http_status.h"
 #include "host/ingress/ingress.h"
@@ -38,27 +40,40 @@ class Webhook {
   // Blocks for the inbox's fsync. Throws only what the allocator throws.
   WebhookReply answer(WebhookRequest request);
 
+  // Takes secrets, tolerance, max_event_age and unrouted of `settings` for what comes from now on.
+  void apply(const IngressSettings& settings);
+
   void drain() { draining_ = true; }
   bool draining() const { return draining_; }
 
  private:
-  WebhookReply verified(std::string body, WallTime received_at);
-  WebhookReply store(const ParsedEvent& parsed);
-  WebhookReply unrouted(const EventPtr& event);
+  // What a reload may change; whole, so that one request is judged by one configuration.
+  struct Rules {
+    SignatureCheck signature;
+    Milliseconds max_event_age;
+    Unrouted unrouted;
+  };
+  using RulesPtr = std::shared_ptr<const Rules>;
+
+  static RulesPtr rulesOf(const IngressSettings& settings);
+  RulesPtr rules() const EXCLUDES(mutex_);
+  WebhookReply verified(std::string body, WallTime received_at, const Rules& rules);
+  WebhookReply store(const ParsedEvent& parsed, Unrouted policy);
+  WebhookReply unrouted(const EventPtr& event, Unrouted policy);
   WebhookReply park(const Event& event, std::string_view why);
   void logRefusal(const WebhookRequest& request, Answer answer, SteadyTime now);
-  bool tooOld(const ParsedEvent& parsed) const;
+  static bool tooOld(const ParsedEvent& parsed, Milliseconds age_max);
 
   Clock& clock_;
   Inbox& inbox_;
   CurrentRoutes& routes_;
-  const SignatureCheck signature_;
-  const Milliseconds max_event_age_;
-  const Unrouted unrouted_;
   Counter stale_, unrouted_total_;
   Histogram ack_seconds_;
   LogBudget refusal_lines_;
   std::atomic<bool> draining_{false};
+
+  mutable Mutex mutex_;
+  RulesPtr rules_ GUARDED_BY(mutex_);
 };
 
 }  // namespace modhost::host
