@@ -1,17 +1,21 @@
 #include "host/app/app.h"
 
-#include <algorithm>
+#include <signal.h>
+
 #include <atomic>
 #include <cstdlib>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
+#include "host/admin/admin_json.h"
 #include "host/admin/admin_routes.h"
 #include "host/admin/admin_server.h"
+#include "host/app/lanes.h"
 #include "host/app/module_set.h"
+#include "host/app/modules_watch.h"
 #include "host/app/process.h"
+#include "host/app/reloader.h"
 #include "host/app/service.h"
 #include "host/app/signals.h"
 #include "host/app/wiring.h"
@@ -28,31 +32,28 @@
 namespace modhost::host {
 namespace {
 
-// After the drain nothing runs in a module but what overran; stop() in a module may take this long.
-constexpr Milliseconds kModuleStopGrace{2'000};
+// How long a POST waits for its reload.
+constexpr Milliseconds kReloadPatience{55'000};
 
-// Of all that runs, what /status counts by module at most.
-constexpr std::size_t kRunningMax = 10'000;
-
-std::vector<std::shared_ptr<ModuleRunner>> runnersOf(const std::vector<Lane>& lanes) {
-  std::vector<std::shared_ptr<ModuleRunner>> runners;
-  for (const Lane& lane : lanes) runners.push_back(lane.runner);
-  return runners;
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
 }
 
-nlohmann::json moduleStatus(const ModuleRunner& runner) {
-  const ModuleDescription& module = runner.description();
-  const RunnerHealth health = runner.health();
-  nlohmann::json status = {
-      {"id", module.id},         {"version", module.version}, {"concurrency", runner.concurrency()},
-      {"stuck", runner.stuck()}, {"workers", health.workers}, {"restarts", health.restarts},
-      {"last_death", nullptr}};
-  if (health.last_death) {
-    status["last_death"] = {{"at", isoTime(health.last_death->at)},
-                            {"how", health.last_death->how},
-                            {"events", health.last_death->events}};
+void logOutcome(const std::string& trigger, const ReloadOutcome& outcome) {
+  if (!outcome.ok()) {
+    return logError("app", "reload refused; everything stays as it was",
+                    {{"trigger", trigger}, {"error", outcome.error}});
   }
-  return status;
+  logInfo("app", "reloaded",
+          {{"trigger", trigger},
+           {"added", joined(outcome.added)},
+           {"replaced", joined(outcome.replaced)},
+           {"removed", joined(outcome.removed)}});
+  if (!outcome.needs_restart.empty()) {
+    logWarn("app", "needs a restart: " + joined(outcome.needs_restart));
+  }
 }
 
 }  // namespace
@@ -63,37 +64,52 @@ struct App::Parts {
   Metrics metrics;
   std::atomic<bool> storage_failed{false};
   std::atomic<bool> draining{false};
+  Settings settings;  // what serves; after the start the reloader's thread alone has it
+  Counter reloads, reloads_refused;
   std::unique_ptr<SqliteInbox> inbox;
   CurlPlatform platform;
   LedgerGuard guard;
   CurrentRoutes routes;
-  std::vector<Lane> lanes;
-  std::vector<std::shared_ptr<ModuleRunner>> runners;
+  Reloader reloader;
+  ModuleSet modules;
   Dispatcher dispatcher;
   Ingress ingress;
+  std::unique_ptr<ModulesWatch> watch;  // the reloader's thread's, too
   std::unique_ptr<AdminServer> admin;
 
-  Parts(const Settings& settings, StopSignals& signals)
-      : inbox(openInbox(settings, signals)),
+  Parts(const Settings& given, Signals& signals)
+      : settings(given),
+        reloads(reloadCounter("done")),
+        reloads_refused(reloadCounter("refused")),
+        inbox(openInbox(signals)),
         platform(platformSettings(settings), clock, metrics),
         guard(*inbox, platform, clock, metrics, guardSettings(settings)),
         routes(makeRoutes(settings)),
-        lanes(startModules(settings, metrics, clock)),
-        runners(runnersOf(lanes)),
-        dispatcher(*inbox, guard, clock, metrics, dispatchSettings(settings), lanes),
+        reloader(clock, {[this](const std::string& trigger) { return reload(trigger); },
+                         [this] { modules.sweep(); }}),
+        modules(metrics, clock, [this] { reloader.requestSweep(); }),
+        dispatcher(*inbox, guard, clock, metrics, dispatchSettings(settings), firstLanes()),
         ingress(clock, metrics, *inbox, routes, ingressSettings(settings)),
-        admin(startAdmin(settings)) {}
+        admin(startAdmin()) {}
 
-  std::unique_ptr<SqliteInbox> openInbox(const Settings& settings, StopSignals& signals);
-  std::unique_ptr<AdminServer> startAdmin(const Settings& settings);
+  Counter reloadCounter(const char* result);
+  std::unique_ptr<SqliteInbox> openInbox(Signals& signals);
+  std::unique_ptr<AdminServer> startAdmin();
+  std::vector<Lane> firstLanes();
+  void watchModules();
+  ReloadOutcome reload(const std::string& trigger);
+  ReloadOutcome takeOver();
+  AdminReply answerReload();
   std::vector<std::string> notReady() const;
-  std::map<Target, int> runningByModule() const;
-  nlohmann::json status() const;
-  std::vector<AdminModule> servingModules() const;
 };
 
+Counter App::Parts::reloadCounter(const char* result) {
+  return metrics.counter("modhost_reloads_total", "Reloads of the configuration, by result.",
+                         {{"result", result}});
+}
+
 // Who must hear of a failure is there before the first module starts.
-std::unique_ptr<SqliteInbox> App::Parts::openInbox(const Settings& settings, StopSignals& signals) {
+std::unique_ptr<SqliteInbox> App::Parts::openInbox(Signals& signals) {
   auto opened = SqliteInbox::open(inboxSettings(settings), clock, metrics);
   if (!opened.ok()) throw StartupError(settings.inbox.sqlite_path, opened.error().message);
   opened.value()->onFailure([this, &signals](const Error& error) {
@@ -105,15 +121,94 @@ std::unique_ptr<SqliteInbox> App::Parts::openInbox(const Settings& settings, Sto
   return opened.take();
 }
 
-std::unique_ptr<AdminServer> App::Parts::startAdmin(const Settings& settings) {
+std::vector<Lane> App::Parts::firstLanes() {
+  NextModules first = modules.prepare(settings);
+  std::vector<Lane> lanes = std::move(first.lanes);
+  modules.commit(std::move(first));
+  return lanes;
+}
+
+std::unique_ptr<AdminServer> App::Parts::startAdmin() {
   if (!settings.admin_enabled) return nullptr;
   AdminSources sources;
   sources.not_ready = [this] { return notReady(); };
-  sources.status = [this] { return status(); };
-  sources.events.modules = [this] { return servingModules(); };
+  sources.status = [this] { return modules.status(); };
+  sources.reload = [this](const AdminRequest&) { return answerReload(); };
+  sources.events.modules = [this] { return modules.serving(); };
   sources.events.show_bodies = settings.admin_show_bodies;
   AdminRouter pages = adminRoutes(clock, metrics, *inbox, *inbox, std::move(sources));
   return std::make_unique<AdminServer>(std::move(pages), adminSettings(settings));
+}
+
+// Anew where the folder is another one, or was away; a folder that cannot be watched is said, and
+// costs the watch alone.
+void App::Parts::watchModules() {
+  if (!settings.modules_watch) return watch.reset();
+  if (watch && watch->alive() && watch->folder() == settings.modules_dir) return;
+  watch.reset();
+  auto started =
+      ModulesWatch::start(settings.modules_dir, [this] { reloader.request("modules_dir"); });
+  if (started.ok()) {
+    watch = started.take();
+  } else {
+    logWarn("app", "new files in modules_dir will not be noticed",
+            {{"error", started.error().message}});
+  }
+}
+
+// A service manager that was told of the stop must not hear of readiness again.
+ReloadOutcome App::Parts::reload(const std::string& trigger) {
+  notifyReloading();
+  ReloadOutcome outcome;
+  try {
+    outcome = takeOver();
+  } catch (const std::exception& error) {
+    outcome.error = error.what();
+  }
+  (outcome.ok() ? reloads : reloads_refused).add();
+  logOutcome(trigger, outcome);
+  if (!draining) notifyReady();
+  return outcome;
+}
+
+// Until the modules are prepared everything may fail, and nothing that serves has been touched; from
+// then on nothing fails. A module is with dispatch before a route leads to it, and no route leads to
+// one any more before dispatch forgets it.
+ReloadOutcome App::Parts::takeOver() {
+  ReloadOutcome outcome;
+  Settings next_settings = loadSettings(settings.file);
+  outcome.needs_restart = keepUntilRestart(settings, next_settings);
+  std::shared_ptr<const RouteTable> next_routes = makeRoutes(next_settings);
+  NextModules next = modules.prepare(next_settings);
+  outcome.added = next.added;
+  outcome.replaced = next.replaced;
+  outcome.removed = next.removed;
+
+  std::vector<Lane> all = next.lanes;
+  all.insert(all.end(), next.removed_lanes.begin(), next.removed_lanes.end());
+  dispatcher.reconfigure(std::move(all));
+  routes.set(std::move(next_routes));
+  if (!next.removed.empty()) dispatcher.reconfigure(next.lanes);
+  modules.commit(std::move(next));
+
+  settings = std::move(next_settings);
+  ingress.apply(ingressSettings(settings));
+  logSetLevel(logSettings(settings).level);
+  watchModules();
+  for (const std::string& warning : settings.warnings) logWarn("config", warning);
+  return outcome;
+}
+
+// Whoever asks waits for the outcome, but not for ever: a module may take its start_timeout.
+AdminReply App::Parts::answerReload() {
+  const auto outcome = reloader.reload("admin", kReloadPatience);
+  if (!outcome) return jsonReply(202, {{"reloaded", false}, {"pending", true}});
+  if (!outcome->ok()) return problem(409, outcome->error);
+  return jsonReply(200, {{"reloaded", true},
+                         {"added", outcome->added},
+                         {"replaced", outcome->replaced},
+                         {"removed", outcome->removed},
+                         {"needs_restart", outcome->needs_restart}});
 }
 
 std::vector<std::string> App::Parts::notReady() const {
@@ -123,43 +218,14 @@ std::vector<std::string> App::Parts::notReady() const {
   return reasons;
 }
 
-std::map<Target, int> App::Parts::runningByModule() const {
-  EventQuery query;
-  query.state = DeliveryState::kRunning;
-  query.max = kRunningMax;
-  std::map<Target, int> running;
-  const Result<EventPage> page = inbox->page(query);
-  if (!page) return running;
-  for (const EventView& event : page.value().events) {
-    for (const DeliveryView& delivery : event.deliveries) ++running[delivery.target];
-  }
-  return running;
-}
-
-nlohmann::json App::Parts::status() const {
-  nlohmann::json modules = nlohmann::json::array();
-  std::map<Target, int> running = runningByModule();
-  for (const Lane& lane : lanes) {
-    nlohmann::json module = moduleStatus(*lane.runner);
-    module["isolation"] = lane.in_process ? "in_process" : "worker";
-    module["running"] = running[lane.runner->description().id];
-    modules.push_back(std::move(module));
-  }
-  return {{"modules", std::move(modules)}};
-}
-
-std::vector<AdminModule> App::Parts::servingModules() const {
-  std::vector<AdminModule> modules;
-  for (const Lane& lane : lanes) modules.push_back({lane.runner->description().id, lane.answers});
-  return modules;
-}
-
-App::App(const Settings& settings, StopSignals& signals)
+App::App(const Settings& settings, Signals& signals)
     : parts_(std::make_unique<Parts>(settings, signals)) {
   // What waits from before goes first, then the door opens.
   parts_->dispatcher.start();
   if (parts_->admin) parts_->admin->start();
   parts_->ingress.start();
+  parts_->watchModules();
+  parts_->reloader.start();
 }
 
 App::~App() { stop(); }
@@ -167,20 +233,21 @@ App::~App() { stop(); }
 int App::webhookPort() const { return parts_->ingress.port(); }
 int App::adminPort() const { return parts_->admin ? parts_->admin->port() : 0; }
 bool App::storageFailed() const { return parts_->storage_failed; }
-
-bool App::hasStuckThreads() const {
-  return std::any_of(parts_->runners.begin(), parts_->runners.end(),
-                     [](const auto& runner) { return runner->stuck() > 0; });
-}
+bool App::hasStuckThreads() const { return parts_->modules.hasStuckThreads(); }
+void App::requestReload(const std::string& trigger) { parts_->reloader.request(trigger); }
 
 void App::hurry() { parts_->dispatcher.hurry(); }
 
+// A reload that runs is finished before its parts stop; the drain counts from the beginning.
 void App::stop() {
   if (parts_->draining.exchange(true)) return;
   parts_->ingress.drain();
+  parts_->dispatcher.requestStop();
+  parts_->reloader.stop();
+  parts_->watch.reset();
   parts_->dispatcher.stop();
   parts_->ingress.stop();
-  for (const auto& runner : parts_->runners) runner->stop(kModuleStopGrace);
+  parts_->modules.stopAll(kInProcessStopGrace);
 }
 
 namespace {
@@ -213,23 +280,27 @@ void logReady(const Settings& settings, const App& app) {
            {"version", MODHOST_VERSION}});
 }
 
-// Tells the watchdog while it waits; the signal's number, 0 for a failed storage.
-int waitForStop(StopSignals& signals) {
+// Tells the watchdog while it waits, and reloads when told to; the signal's number, 0 for a failed
+// storage.
+int waitForStop(Signals& signals, App& app) {
   const auto interval = watchdogInterval();
   const auto patience = interval.value_or(std::chrono::hours(1));
   for (;;) {
-    if (const auto signal = signals.waitFor(patience)) return *signal;
+    const auto signal = signals.waitFor(patience);
+    if (signal && *signal != SIGHUP) return *signal;
+    if (signal) app.requestReload("SIGHUP");
     if (interval) notifyAlive();
   }
 }
 
 // Stops the App; another signal meanwhile means that somebody does not want to wait.
-void stopWatched(App& app, StopSignals& signals) {
+void stopWatched(App& app, Signals& signals) {
   std::atomic<bool> stopped{false};
   Thread second("second-signal", [&] {
     while (!stopped) {
       const auto signal = signals.waitFor(std::chrono::hours(1));
       if (!signal || *signal == 0) continue;  // time is over, a failed storage, or stopped
+      if (*signal == SIGHUP) continue;        // there is nothing to reload any more
       logWarn("app", "asked again: running deliveries are handed back now", {{"signal", *signal}});
       app.hurry();
     }
@@ -245,7 +316,7 @@ void stopWatched(App& app, StopSignals& signals) {
 int runHost(const std::string& config_file) {
   protectSecrets();
   raiseFileLimit();
-  StopSignals signals;
+  Signals signals;
   const Settings settings = loadSettings(config_file);
   logInit(logSettings(settings));
   App app(settings, signals);
@@ -253,7 +324,7 @@ int runHost(const std::string& config_file) {
   logStart(settings);
   logReady(settings, app);
   notifyReady();
-  const int signal = waitForStop(signals);
+  const int signal = waitForStop(signals, app);
   notifyStopping();
   logInfo("app", "stopping",
           {{"signal", signal}, {"drain", durationText(settings.dispatch.drain)}});

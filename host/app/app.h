@@ -9,13 +9,13 @@
 
 namespace modhost::host {
 
-class StopSignals;
+class Signals;
 
 class App {
  public:
   // Builds and starts every part; when this returns, webhooks are answered. Throws StartupError,
   // and then nothing is left half started. `signals` outlives the App: a failed storage wakes it.
-  App(const Settings& settings, StopSignals& signals);
+  App(const Settings& settings, Signals& signals);
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -30,6 +30,10 @@ class App {
   // Some module in this process has a thread that overran and never came back.
   bool hasStuckThreads() const;
 
+  // Reads the configuration's file again and takes over what it has new, on a thread of its own;
+  // returns at once. What fails leaves everything as it was, and the log says why.
+  void requestReload(const std::string& trigger);
+
   // Graceful: webhooks get 503 from now on, running deliveries finish until `dispatch.drain`, the
   // rest is handed back. The destructor calls it too.
   void stop();
@@ -43,7 +47,7 @@ class App {
   std::unique_ptr<Parts> parts_;
 };
 
-// `modhost run`: the App until SIGTERM or SIGINT. Exit codes: 0 stopped cleanly, 1 storage failed.
+// `modhost run`: the App until SIGTERM or SIGINT; SIGHUP reloads. Exit codes: 0 stopped cleanly, 1 storage failed.
 // Throws StartupError.
 int runHost(const std::string& config_file);
 

@@ -4,81 +4,50 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "host/app/lanes.h"
 #include "host/app/wiring.h"
+#include "host/base/log.h"
 #include "host/base/startup_error.h"
-#include "host/guard/call_patterns.h"
+#include "host/base/time_text.h"
 
 namespace modhost::host {
 namespace {
 
-OrderBy orderBy(const std::string& word) {
-  return word == "chat" ? OrderBy::kChat : OrderBy::kNone;
-}
+using Json = nlohmann::json;
 
-std::shared_ptr<const std::vector<CallPattern>> callPatterns(const Settings::Module& module) {
-  if (module.platform_calls.empty()) {
-    return std::make_shared<const std::vector<CallPattern>>(defaultCallPatterns());
-  }
-  std::vector<CallPattern> patterns;
-  for (const std::string& text : module.platform_calls) {
-    auto pattern = parseCallPattern(text);
-    if (!pattern.ok())
-      throw StartupError(module.where, "platform_calls: " + pattern.error().message);
-    patterns.push_back(pattern.take());
-  }
-  return std::make_shared<const std::vector<CallPattern>>(std::move(patterns));
-}
-
-Lane makeLane(const Settings::Module& module, std::shared_ptr<ModuleRunner> runner) {
-  Lane lane;
-  const Milliseconds own_timeout = runner->description().timeout_default;
-  lane.timeout = module.timeout.count() > 0 ? module.timeout : own_timeout;
-  lane.in_process = module.isolation == "in_process";
-  lane.order_by = orderBy(module.order_by);
-  lane.retry = {module.retry_attempts, module.retry_backoff, module.retry_backoff_max};
-  lane.answers = module.answers;
-  lane.platform_calls = callPatterns(module);
-  lane.runner = std::move(runner);
-  return lane;
-}
-
-std::vector<Condition> conditions(const std::string& when_json) {
-  std::vector<Condition> all;
-  const auto when = nlohmann::json::parse(when_json);
-  for (const auto& [path, values] : when.items()) {
-    Condition condition;
-    for (std::size_t start = 0; start <= path.size();) {
-      const std::size_t dot = std::min(path.find('.', start), path.size());
-      condition.path.push_back(path.substr(start, dot - start));
-      start = dot + 1;
-    }
-    condition.values = std::make_shared<const nlohmann::json>(values);
-    all.push_back(std::move(condition));
-  }
-  return all;
-}
-
-ModuleSettings moduleSettings(const Settings::Module& module) {
-  ModuleSettings made;
-  made.id = module.id;
-  made.path = module.path;
-  made.isolation = module.isolation == "in_process" ? Isolation::kInProcess : Isolation::kWorker;
-  made.concurrency = module.concurrency;
-  made.config_json = module.config_json;
-  made.config_where = module.config_where;
-  made.config_position = [module](const std::string& pointer) {
-    return module.positionOf(pointer);
-  };
-  return made;
-}
-
-std::unique_ptr<ModuleRunner> startModule(const ModuleSettings& module,
-                                          const RunnerSettings& runner_settings, Metrics& metrics,
-                                          Clock& clock) {
-  auto runner = makeRunner(module, runner_settings, metrics, clock);
+std::unique_ptr<ModuleRunner> orThrow(Result<std::unique_ptr<ModuleRunner>> runner) {
   if (!runner.ok()) throw StartupError("", runner.error().message);
   return runner.take();
 }
+
+bool names(const std::vector<Settings::Module>& modules, const std::string& id) {
+  return std::any_of(modules.begin(), modules.end(),
+                     [&](const Settings::Module& module) { return module.id == id; });
+}
+
+Json shown(const Generation& generation, const char* state) {
+  const ModuleRunner& runner = generation.runner();
+  const RunnerHealth health = runner.health();
+  Json death;
+  if (health.last_death) {
+    death = {{"at", isoTime(health.last_death->at)},
+             {"how", health.last_death->how},
+             {"events", health.last_death->events}};
+  }
+  return {{"id", generation.module().id},
+          {"version", runner.description().version},
+          {"generation", generation.number()},
+          {"isolation", generation.module().isolation},
+          {"state", state},
+          {"running", generation.running()},
+          {"concurrency", runner.concurrency()},
+          {"stuck", runner.stuck()},
+          {"workers", health.workers},
+          {"restarts", health.restarts},
+          {"last_death", death}};
+}
+
+const char* endWord(bool still_mapped) { return still_mapped ? "still mapped" : "unloaded"; }
 
 // Where a trial run of the module can do no harm. What it does not allow is left for makeRunner to
 // refuse.
@@ -92,14 +61,214 @@ Isolation trialIsolation(const ModuleSettings& module, const RunnerSettings& run
 
 }  // namespace
 
-std::vector<Lane> startModules(const Settings& settings, Metrics& metrics, Clock& clock) {
-  const RunnerSettings runner_settings = runnerSettings(settings);
-  std::vector<Lane> lanes;
-  for (const Settings::Module& module : settings.modules) {
-    lanes.push_back(
-        makeLane(module, startModule(moduleSettings(module), runner_settings, metrics, clock)));
+ModuleSet::ModuleSet(Metrics& metrics, Clock& clock, std::function<void()> released)
+    : metrics_(metrics),
+      clock_(clock),
+      released_(std::move(released)),
+      draining_gauge_(metrics.gauge("modhost_generations_draining",
+                                    "Replaced or removed generations that still have attempts.")),
+      still_mapped_gauge_(metrics.gauge(
+          "modhost_generations_still_mapped",
+          "Replaced or removed generations whose code stays in this process until it ends.")) {}
+
+ModuleSet::~ModuleSet() { stopAll(Milliseconds(0)); }
+
+// --- a new configuration ---
+
+NextModules ModuleSet::prepare(const Settings& settings) {
+  NextModules next;
+  try {
+    for (const Settings::Module& module : settings.modules) prepareOne(settings, module, next);
+    addRemoved(settings, next);
+  } catch (...) {
+    giveUp(next);
+    throw;
   }
-  return lanes;
+  return next;
+}
+
+void ModuleSet::prepareOne(const Settings& settings, const Settings::Module& module,
+                           NextModules& next) {
+  Result<ModuleCopy> copy = copyModule(moduleSettings(module), runnerSettings(settings));
+  if (!copy.ok()) throw StartupError("", copy.error().message);
+  const Serving now = serving(module.id);
+  const bool is_new = now.generation == nullptr;
+  const bool same = !is_new && now.generation->isSame(settings, module, copy.value().digest());
+  next.serving.push_back(same ? now : start(settings, module, copy.take()));
+  next.lanes.push_back(makeLane(module, next.serving.back().lease));
+  if (!same) (is_new ? next.added : next.replaced).push_back(module.id);
+}
+
+Serving ModuleSet::start(const Settings& settings, const Settings::Module& module,
+                         ModuleCopy copy) {
+  checkRoom(settings, module);
+  const std::string digest = copy.digest();
+  auto runner = orThrow(makeRunner(moduleSettings(module), std::move(copy),
+                                   runnerSettings(settings), metrics_, clock_));
+  MutexLock lock(mutex_);
+  auto generation = std::make_shared<Generation>(++last_number_[module.id], settings, module,
+                                                 digest, std::move(runner));
+  return {generation, std::make_shared<Lease>(generation, released_)};
+}
+
+void ModuleSet::checkRoom(const Settings& settings, const Settings::Module& module) const {
+  MutexLock lock(mutex_);
+  const auto draining = std::count_if(
+      draining_.begin(), draining_.end(),
+      [&](const GenerationPtr& generation) { return generation->module().id == module.id; });
+  if (draining >= kDrainingMax) {
+    throw StartupError(module.where, "module " + module.id + ": " + std::to_string(draining) +
+                                         " of its generations still have attempts; accepted: a "
+                                         "reload once one of them has ended");
+  }
+  const std::size_t mapped = stillMapped();
+  if (module.isolation == "in_process" &&
+      mapped >= static_cast<std::size_t>(settings.still_mapped_max)) {
+    throw StartupError(module.where, "module " + module.id + ": the code of " +
+                                         std::to_string(mapped) +
+                                         " older generations is still mapped, which is "
+                                         "still_mapped_max; accepted: a restart");
+  }
+}
+
+void ModuleSet::addRemoved(const Settings& settings, NextModules& next) const {
+  MutexLock lock(mutex_);
+  for (const Serving& now : serving_) {
+    const Settings::Module& module = now.generation->module();
+    if (names(settings.modules, module.id)) continue;
+    next.removed.push_back(module.id);
+    next.removed_lanes.push_back(makeLane(module, now.lease));
+  }
+}
+
+// Started for a configuration that will not serve: they go the way of all that drain.
+void ModuleSet::giveUp(const NextModules& next) {
+  MutexLock lock(mutex_);
+  for (const Serving& started : next.serving) {
+    const bool serves = std::any_of(serving_.begin(), serving_.end(), [&](const Serving& now) {
+      return now.generation == started.generation;
+    });
+    if (!serves) draining_.push_back(started.generation);
+  }
+  showCounts();
+}
+
+void ModuleSet::commit(NextModules next) {
+  std::vector<Serving> before;  // their leases go without the mutex
+  next.lanes.clear();
+  next.removed_lanes.clear();
+  MutexLock lock(mutex_);
+  before = std::exchange(serving_, std::move(next.serving));
+  for (const Serving& old : before) {
+    const bool kept = std::any_of(serving_.begin(), serving_.end(), [&](const Serving& now) {
+      return now.generation == old.generation;
+    });
+    if (!kept) draining_.push_back(old.generation);
+  }
+  showCounts();
+}
+
+Serving ModuleSet::serving(const std::string& id) const {
+  MutexLock lock(mutex_);
+  for (const Serving& now : serving_) {
+    if (now.generation->module().id == id) return now;
+  }
+  return {};
+}
+
+// --- the end of a generation ---
+
+void ModuleSet::sweep() {
+  while (const GenerationPtr generation = nextReleased()) {
+    stop(generation, generation->stopGrace());
+    logInfo("app", "generation ended",
+            {{"module", generation->module().id},
+             {"version", generation->runner().description().version},
+             {"generation", generation->number()},
+             {"state", endWord(generation->runner().stillMapped())}});
+  }
+}
+
+ModuleSet::GenerationPtr ModuleSet::nextReleased() const {
+  MutexLock lock(mutex_);
+  const auto found =
+      std::find_if(draining_.begin(), draining_.end(),
+                   [](const GenerationPtr& generation) { return generation->released(); });
+  return found == draining_.end() ? nullptr : *found;
+}
+
+void ModuleSet::stop(const GenerationPtr& generation, Milliseconds grace) {
+  generation->runner().stop(grace);
+  MutexLock lock(mutex_);
+  draining_.erase(std::remove(draining_.begin(), draining_.end(), generation), draining_.end());
+  remember(*generation);
+  showCounts();
+}
+
+void ModuleSet::stopAll(Milliseconds grace) {
+  std::vector<Serving> serving;
+  std::vector<GenerationPtr> all;
+  {
+    MutexLock lock(mutex_);
+    serving.swap(serving_);
+    all = draining_;
+  }
+  for (const Serving& now : serving) all.push_back(now.generation);
+  for (const GenerationPtr& generation : all) stop(generation, grace);
+}
+
+void ModuleSet::remember(const Generation& generation) {
+  const ModuleRunner& runner = generation.runner();
+  ended_.push_back({generation.module().id, runner.description().version, generation.number(),
+                    generation.inProcess(), runner.stillMapped(), runner.stuck()});
+  const std::size_t unloaded = ended_.size() - stillMapped();
+  if (unloaded <= kUnloadedShown) return;
+  ended_.erase(std::find_if(ended_.begin(), ended_.end(),
+                            [](const Ended& ended) { return !ended.still_mapped; }));
+}
+
+std::size_t ModuleSet::stillMapped() const {
+  return static_cast<std::size_t>(std::count_if(
+      ended_.begin(), ended_.end(), [](const Ended& ended) { return ended.still_mapped; }));
+}
+
+void ModuleSet::showCounts() {
+  draining_gauge_.set(static_cast<double>(draining_.size()));
+  still_mapped_gauge_.set(static_cast<double>(stillMapped()));
+}
+
+// --- what others ask ---
+
+bool ModuleSet::hasStuckThreads() const {
+  MutexLock lock(mutex_);
+  return std::any_of(ended_.begin(), ended_.end(), [](const Ended& end) { return end.stuck > 0; });
+}
+
+std::vector<AdminModule> ModuleSet::serving() const {
+  MutexLock lock(mutex_);
+  std::vector<AdminModule> modules;
+  for (const Serving& now : serving_) {
+    modules.push_back({now.generation->module().id, now.generation->module().answers});
+  }
+  return modules;
+}
+
+Json ModuleSet::status() const {
+  MutexLock lock(mutex_);
+  Json modules = Json::array();
+  for (const Serving& now : serving_) modules.push_back(shown(*now.generation, "serving"));
+  Json generations = Json::array();
+  for (const GenerationPtr& old : draining_) generations.push_back(shown(*old, "draining"));
+  for (const Ended& ended : ended_) {
+    generations.push_back({{"id", ended.id},
+                           {"version", ended.version},
+                           {"generation", ended.number},
+                           {"isolation", ended.in_process ? "in_process" : "worker"},
+                           {"state", endWord(ended.still_mapped)},
+                           {"running", 0},
+                           {"stuck", ended.stuck}});
+  }
+  return {{"modules", std::move(modules)}, {"generations", std::move(generations)}};
 }
 
 void checkModules(const Settings& settings) {
@@ -109,16 +278,8 @@ void checkModules(const Settings& settings) {
   for (const Settings::Module& configured : settings.modules) {
     ModuleSettings module = moduleSettings(configured);
     module.isolation = trialIsolation(module, runner_settings, clock);
-    startModule(module, runner_settings, metrics, clock)->stop(settings.worker.stop_grace);
+    orThrow(makeRunner(module, runner_settings, metrics, clock))->stop(settings.worker.stop_grace);
   }
-}
-
-std::shared_ptr<const RouteTable> makeRoutes(const Settings& settings) {
-  std::vector<Route> routes;
-  for (const Settings::RouteKeys& keys : settings.routes) {
-    routes.push_back({keys.event, conditions(keys.when_json), keys.to});
-  }
-  return std::make_shared<const RouteTable>(std::move(routes));
 }
 
 }  // namespace modhost::host

@@ -8,6 +8,8 @@
 namespace modhost::host {
 
 void notifyReady();
+// A configuration is being taken over; notifyReady() follows, whatever came of it.
+void notifyReloading();
 void notifyStopping();
 // How often aliveness must be told, when the unit has WatchdogSec=: half of it. nullopt: no
 // watchdog.

@@ -20,24 +20,25 @@ int orThrow(int fd, const char* what) {
 
 }  // namespace
 
-StopSignals::StopSignals() {
+Signals::Signals() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);  // a file over its limit is an error of the write, which is handled
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGTERM);
-  sigaddset(&stop, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
-  signals_ = Fd(orThrow(::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
+  sigset_t taken;
+  sigemptyset(&taken);
+  sigaddset(&taken, SIGTERM);
+  sigaddset(&taken, SIGINT);
+  sigaddset(&taken, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &taken, nullptr);
+  signals_ = Fd(orThrow(::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
   wake_ = Fd(orThrow(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"));
 }
 
-void StopSignals::wake() {
+void Signals::wake() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
 }
 
-std::optional<int> StopSignals::waitFor(std::chrono::milliseconds patience) {
+std::optional<int> Signals::waitFor(std::chrono::milliseconds patience) {
   std::array<pollfd, 2> watched = {{{signals_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
   if (::poll(watched.data(), watched.size(), static_cast<int>(patience.count())) <= 0) {
     return std::nullopt;

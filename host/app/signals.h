@@ -1,4 +1,4 @@
-// StopSignals: SIGTERM and SIGINT as something one can wait for. Made before the first thread, so
+// Signals: SIGTERM, SIGINT and SIGHUP as something one can wait for. Made before the first thread, so
 // that every thread inherits the mask and only waitFor() ever sees them.
 #pragma once
 
@@ -9,10 +9,10 @@
 
 namespace modhost::host {
 
-class StopSignals {
+class Signals {
  public:
-  // Blocks SIGTERM and SIGINT in the calling thread, ignores SIGPIPE and SIGXFSZ. Throws std::system_error.
-  StopSignals();
+  // Blocks the three in the calling thread, ignores SIGPIPE and SIGXFSZ. Throws std::system_error.
+  Signals();
 
   // Ends waitFor() from any thread, as if a signal had come.
   void wake();

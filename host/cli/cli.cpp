@@ -48,6 +48,7 @@ int runCommandLine(int argc, char** argv) {
   addRunCommand(app, chosen);
   addCheckCommand(app, chosen);
   addModulesCommand(app, chosen);
+  addReloadCommand(app, chosen);
   addStatusCommand(app, chosen);
   addEventsCommand(app, chosen);
   addAskCommand(app, chosen);

@@ -17,6 +17,7 @@ using Command = std::function<int()>;
 void addRunCommand(CLI::App& app, Command& chosen);
 void addCheckCommand(CLI::App& app, Command& chosen);
 void addModulesCommand(CLI::App& app, Command& chosen);
+void addReloadCommand(CLI::App& app, Command& chosen);
 void addStatusCommand(CLI::App& app, Command& chosen);
 void addEventsCommand(CLI::App& app, Command& chosen);
 void addVersionCommand(CLI::App& app, Command& chosen);
