@@ -12,6 +12,20 @@ namespace {
 
 using Paths = std::vector<std::string>;
 
+// Two states of one file: its folder, and so every path, is the same.
+struct States {
+  Settings running, next;
+};
+
+States statesOf(const std::string& first, const std::string& then) {
+  const ConfigFile file(first);
+  States states;
+  states.running = file.load();
+  file.write("modules.yaml", then);
+  states.next = file.load();
+  return states;
+}
+
 Settings::Module moduleFrom(const std::string& entry) {
   return loaded(minimal("modules:\n  - " + entry + "\n")).modules.front();
 }
@@ -21,9 +35,10 @@ Settings::Module moduleFrom(const std::string& entry) {
 TEST_SUITE_BEGIN("config");
 
 TEST_CASE("reload: what cannot change while running keeps its value and is named") {
-  const Settings running = loaded(minimal("listen: 127.0.0.1:1\ngate: {threads: 4}\n"));
-  Settings next = loaded(
-      minimal("listen: 127.0.0.1:2\nadmin: \"off\"\ngate: {threads: 5}\nlog: {level: debug}\n"));
+  auto [running, next] =
+      statesOf(minimal("listen: 127.0.0.1:1\ngate: {threads: 4}\n"),
+               minimal("listen: 127.0.0.1:2\nadmin: \"off\"\ngate: {threads: 5}\n"
+                       "log: {level: debug}\n"));
 
   CHECK(keepUntilRestart(running, next) == Paths{"listen", "admin", "gate.threads"});
 
@@ -34,11 +49,10 @@ TEST_CASE("reload: what cannot change while running keeps its value and is named
 }
 
 TEST_CASE("reload: with nothing but reloadable changes nothing waits for a restart") {
-  const Settings running = loaded(minimal());
-  Settings next = loaded(
-      "webhook: {secrets: [an0ther], tolerance: 5s}\n"
-      "platform: {api_key: k3y-for-tests, app_id: app}\n"
-      "modules: [{id: a}]\n");
+  auto [running, next] = statesOf(minimal(),
+                                  "webhook: {secrets: [an0ther], tolerance: 5s}\n"
+                                  "platform: {api_key: k3y-for-tests, app_id: app}\n"
+                                  "modules: [{id: a}]\n");
 
   CHECK(keepUntilRestart(running, next).empty());
   CHECK(next.webhook.secrets == Paths{"an0ther"});
@@ -73,7 +87,7 @@ TEST_CASE("reload: the reference says of every key when it applies") {
   const std::string reference = settingsReference();
   CHECK(reference.find("| `listen` | host:port | `0.0.0.0:8080` |  | restart |") !=
         std::string::npos);
-  CHECK(reference.find("| `secrets` | list of secrets | **required** |  | reload |") !=
+  CHECK(reference.find("| `secrets` | list of secrets | **required** | 1 to 8 | reload |") !=
         std::string::npos);
   CHECK(reference.find("| `timeout` | duration | `0` | 0 to 1d | reload |") != std::string::npos);
 }

@@ -129,7 +129,7 @@ TEST_CASE("settings: an unknown key is refused with the nearest known one") {
             .rfind("modules.yaml:1:1: unknown key \"lisden\"; did you mean listen? accepted "
                    "here: listen, admin, admin_token, admin_show_bodies, webhook, gate, platform, "
                    "inbox, dispatch, worker, log, "
-                   "modules_dir, run_dir, modules, routes",
+                   "modules_dir, modules_watch, still_mapped_max, run_dir, modules, routes",
                    0) == 0);
   CHECK(refusal("webhook:\n  tolerence: 1s\n") ==
         "modules.yaml:2:3: unknown key \"webhook.tolerence\"; did you mean webhook.tolerance? "
