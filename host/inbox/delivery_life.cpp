@@ -82,10 +82,14 @@ DeliveryLife replayedLife(const DeliveryLife& dead) {
   return life;
 }
 
-bool leavesRecord(DeliveryState before, const Settlement& settlement) {
+bool leavesRecord(DeliveryState before, const Settlement& settlement,
+                  const std::optional<std::string>& latest) {
+  if (before == DeliveryState::kClosing) {
+    return !settlement.error.empty() && settlement.error != latest;
+  }
   const bool bad = settlement.end != End::kOk && settlement.end != End::kSkipped &&
                    settlement.end != End::kStopped;
-  return !settlement.error.empty() || (bad && before != DeliveryState::kClosing);
+  return bad || !settlement.error.empty();
 }
 
 }  // namespace modhost::host

@@ -45,8 +45,10 @@ std::string givenUpWhy(const Target& target);
 // A dead letter's second life: everything but its ledger starts anew.
 DeliveryLife replayedLife(const DeliveryLife& dead);
 
-// Whether the attempt leaves a record: it ended badly, or says why. What closing was entered with
-// is not recorded again when it is left.
-bool leavesRecord(DeliveryState before, const Settlement& settlement);
+// Whether the attempt leaves a record: it ended badly, or says why. What closing was entered with is
+// not recorded again when it is left: `latest` is the error of the record before, asked for when it
+// leaves closing only.
+bool leavesRecord(DeliveryState before, const Settlement& settlement,
+                  const std::optional<std::string>& latest = std::nullopt);
 
 }  // namespace modhost::host

@@ -61,6 +61,9 @@ struct InboxTables::Statements {
 
   Statement last_record{database,
                         "SELECT max(nth) FROM attempt_record WHERE seq = ?1 AND target = ?2"};
+  Statement latest_error{database,
+                         "SELECT error FROM attempt_record WHERE seq = ?1 AND target = ?2 "
+                         "ORDER BY nth DESC LIMIT 1"};
   Statement add_record{database, "INSERT INTO attempt_record VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
   Statement delete_old_records{database,
                                "DELETE FROM attempt_record "
@@ -197,7 +200,10 @@ void InboxTables::settle(const Settlement& settlement) {
   std::optional<Row> row = findDelivery(settlement.key);
   MODHOST_ASSERT(row.has_value());  // settled twice, or never accepted
   const DeliveryState before = row->life.state;
-  if (leavesRecord(before, settlement)) addRecord(*row, settlement.end, settlement.error);
+  const bool closed = before == DeliveryState::kClosing;
+  if (leavesRecord(before, settlement, closed ? latestError(*row) : std::nullopt)) {
+    addRecord(*row, settlement.end, settlement.error);
+  }
   settleLife(row->life, settlement);
   moveState(before, row->life.state);
   if (isOpen(row->life.state)) return storeLife(*row);
@@ -340,6 +346,12 @@ void InboxTables::addDeadLetter(const Row& row, std::string_view why) {
   sql_->add_dead.run(working_.last_dead_number, row.seq, row.target, nowMs(),
                      stored(row.life.end.value_or(End::kFailed)), why, row.life.attempts,
                      row.life.interruptions, row.life.begun);
+}
+
+std::optional<std::string> InboxTables::latestError(const Row& row) {
+  Rows latest = sql_->latest_error.rows(row.seq, row.target);
+  if (!latest.next()) return std::nullopt;
+  return latest.text(0);
 }
 
 void InboxTables::addRecord(const Row& row, End end, std::string_view error) {

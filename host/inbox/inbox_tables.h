@@ -106,6 +106,7 @@ class InboxTables {
   std::optional<Row> findDelivery(const DeliveryKey& key);
   void storeLife(const Row& row);
   void addDeadLetter(const Row& row, std::string_view why);
+  std::optional<std::string> latestError(const Row& row);
   void addRecord(const Row& row, End end, std::string_view error);
   // Moves `open` and `dead` of the event; deletes what is no longer needed when both are 0.
   void countEvent(EventSeq seq, int open, int dead);

@@ -477,6 +477,24 @@ TEST_SUITE("inbox contract") {
     CHECK(letters[0].records.back().attempt == kAttemptRecordsMax + 3);
   }
 
+  // A dead letter showed its one attempt twice: once of entering closing and once of leaving it.
+  TEST_CASE_TEMPLATE("inbox: an attempt whose chat was closed is recorded once", Means, MemoryMeans,
+                     SqliteMeans) {
+    Means means;
+    const DeliveryKey key{accept(means, "one"), "a"};
+    begin(means.inbox(), key);
+    settle(means.inbox(), key, To::kRetry, End::kFailed, "it threw");
+    begin(means.inbox(), key);
+    settle(means.inbox(), key, To::kClosing, End::kFailed, "it threw");
+
+    settle(means.inbox(), key, To::kDead, End::kFailed, "it threw");
+
+    const std::vector<DeadLetter> letters = means.letters().deadLetters(0, 10).take();
+    REQUIRE(letters.at(0).records.size() == 2);
+    CHECK(letters[0].records[0].attempt == 1);
+    CHECK(letters[0].records[1].attempt == 2);
+  }
+
   TEST_CASE_TEMPLATE("inbox: dead letters are listed in the order of dying", Means, MemoryMeans,
                      SqliteMeans) {
     Means means;

@@ -313,7 +313,9 @@ void MemoryInbox::settleOne(const Settlement& settlement) {
   const auto found = deliveries_.find(settlement.key);
   MODHOST_ASSERT(found != deliveries_.end());
   StoredDelivery& delivery = found->second;
-  if (leavesRecord(delivery.life.state, settlement)) {
+  std::optional<std::string> latest;
+  if (!delivery.records.empty()) latest = delivery.records.back().error;
+  if (leavesRecord(delivery.life.state, settlement, latest)) {
     addRecord(delivery, delivery.life.attempts, settlement.end, settlement.error);
   }
   settleLife(delivery.life, settlement);

@@ -68,6 +68,12 @@ TEST_SUITE("inbox life") {
     CHECK(leavesRecord(DeliveryState::kRunning, to(To::kClosing, End::kFailed)));
     CHECK(!leavesRecord(DeliveryState::kClosing, to(To::kDead, End::kFailed)));
     CHECK(leavesRecord(DeliveryState::kClosing, to(To::kDead, End::kFailed, "closing failed")));
+    CHECK(leavesRecord(DeliveryState::kClosing, to(To::kDead, End::kFailed, "it threw; still open"),
+                       "it threw"));
+    CHECK(!leavesRecord(DeliveryState::kClosing, to(To::kDead, End::kFailed, "it threw"),
+                        "it threw"));
+    CHECK(leavesRecord(DeliveryState::kRunning, to(To::kRetry, End::kFailed, "it threw"),
+                       "it threw"));
     CHECK(!leavesRecord(DeliveryState::kRunning, to(To::kDone, End::kSkipped)));
     CHECK(!leavesRecord(DeliveryState::kRunning, to(To::kHandBack)));
   }
