@@ -62,7 +62,8 @@ struct EventsUnderTest {
     std::vector<std::string> ids;
     const AdminReply reply = get("/api/v1/events" + query);
     REQUIRE_MESSAGE(reply.status == 200, reply.text);
-    for (const Json& event : Json::parse(reply.text)["events"]) ids.push_back(event["id"]);
+    const Json page = Json::parse(reply.text);
+    for (const Json& event : page["events"]) ids.push_back(event["id"]);
     return ids;
   }
   DeliveryState stateOf(EventSeq seq, const Target& target = "rag") {
