@@ -16,6 +16,11 @@ using To = Settlement::To;
 using std::chrono::hours;
 
 class InboxInTime {
+ private:
+  TempFolder folder_;
+  Metrics metrics_;
+  SqliteInboxSettings settings_;
+
  public:
   InboxInTime() {
     settings_.path = folder_.file("inbox.db");
@@ -61,7 +66,7 @@ class InboxInTime {
   }
 
   FakeClock clock;
-  std::unique_ptr<SqliteInbox> inbox;
+  std::unique_ptr<SqliteInbox> inbox;  // after what it uses until it is gone
 
  private:
   int passes() const {
@@ -70,10 +75,6 @@ class InboxInTime {
     const std::size_t at = text.find(name);
     return at == std::string::npos ? 0 : std::stoi(text.substr(at + name.size()));
   }
-
-  TempFolder folder_;
-  Metrics metrics_;
-  SqliteInboxSettings settings_;
 };
 
 }  // namespace
