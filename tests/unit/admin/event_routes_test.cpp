@@ -146,7 +146,9 @@ TEST_SUITE("admin") {
         {"?cursor=0", "the `next`"},
         {"?module=", "a module's id"},
         {"?moduel=a", "unknown name \"moduel\"; accepted: state, module"}};
-    for (const auto& [query, words] : cases) {
+    for (const auto& one : cases) {
+      const char* const query = one.first;
+      const char* const words = one.second;
       const AdminReply reply = on.get(std::string("/api/v1/events") + query);
       CHECK_MESSAGE(reply.status == 400, query);
       CHECK_MESSAGE(says(reply, words), reply.text);
@@ -287,7 +289,9 @@ TEST_SUITE("admin") {
         {"/api/v1/events/replay", "{\"all\":true,\"state\":\"waiting\"}"},
         {"/api/v1/events/drop", "{\"all\":false}"},
         {"/api/v1/events/drop", "{\"older_than\":5}"}};
-    for (const auto& [path, body] : cases) {
+    for (const auto& one_case : cases) {
+      const std::string& path = one_case.first;
+      const std::string& body = one_case.second;
       const AdminReply reply = on.ask("POST", path, body);
       CHECK_MESSAGE(reply.status == 400, body);
       CHECK(Json::parse(reply.text).contains("error"));
@@ -360,7 +364,9 @@ TEST_SUITE("admin") {
     const Json spec = Json::parse(text.str());
 
     std::set<std::string> described;
-    for (const auto& [path, methods] : spec.at("paths").items()) {
+    for (const auto& entry : spec.at("paths").items()) {
+      const std::string& path = entry.key();
+      const Json& methods = entry.value();
       for (const auto& [method, operation] : methods.items()) {
         described.insert((method == "get" ? "GET " : "POST ") + path);
         CHECK_MESSAGE(operation.at("responses").contains("200"), path);
