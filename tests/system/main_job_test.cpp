@@ -177,11 +177,11 @@ TEST_CASE("main job: an answer under way is finished before the host stops") {
   REQUIRE(postWebhook(conversation.host.port(), chosenEventBody("evt_7")).status == 200);
   REQUIRE(held->waitForArrivals());
 
-  ::kill(conversation.host.pid(), SIGTERM);
+  conversation.host.signal(SIGTERM);
   REQUIRE(
       eventually([&] { return conversation.host.log().find("stopping") != std::string::npos; }));
   held->release();
-  const ProcessEnd end = conversation.host.terminate();
+  const ProcessEnd end = conversation.host.wait();  // a second signal would end the drain at once
 
   CHECK(end.exit_status == 0);
   CHECK(answered(conversation.platform, "evt_7"));
