@@ -29,7 +29,7 @@ std::string endText(const ProcessEnd& end) {
 
 }  // namespace
 
-std::vector<Happening> schedule(std::uint64_t seed, Milliseconds length, bool reloads) {
+std::vector<Happening> schedule(std::uint64_t seed, Milliseconds length) {
   std::mt19937_64 random(seed);
   const auto below = [&random](int limit) {
     return static_cast<int>(random() % static_cast<std::uint64_t>(limit));
@@ -43,7 +43,7 @@ std::vector<Happening> schedule(std::uint64_t seed, Milliseconds length, bool re
     const Blow drawn = kShares[below(static_cast<int>(std::size(kShares)))];
     const Blow blow = nth < std::size(kRound) ? kRound[nth] : drawn;
     const int detail = below(kDays);
-    if (blow != Blow::kReload || reloads) all.push_back({pause, blow, detail});
+    all.push_back({pause, blow, detail});
   }
   all.push_back({left, Blow::kWeather, 0});
   return all;

@@ -28,7 +28,7 @@ struct HostAway {
 };
 
 // Blows whose pauses make up `length`, at least one of each if there is room; calm at the end.
-std::vector<Happening> schedule(std::uint64_t seed, Milliseconds length, bool reloads);
+std::vector<Happening> schedule(std::uint64_t seed, Milliseconds length);
 
 class Chaos {
  public:

@@ -25,9 +25,6 @@
 namespace modhost::host {
 namespace {
 
-// SIGHUP reloads a running host; until it does, it would only kill it.
-constexpr bool kHostReloads = false;
-
 constexpr int kSecondsDefault = 80;  // of pauses between blows; the blows take half as long again
 constexpr int kSenders = 6;
 constexpr int kFloodSenders = 8;
@@ -225,7 +222,7 @@ TEST_CASE("ledger: the books balance after minutes of random faults") {
          look();
          load.holdMixed(inbox.open() > kBacklogMax);
        }});
-  chaos.run(schedule(seed, std::chrono::seconds(seconds), kHostReloads));
+  chaos.run(schedule(seed, std::chrono::seconds(seconds)));
   load.end();
   const bool settled = eventually([&] {
     look();
