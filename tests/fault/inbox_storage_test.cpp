@@ -154,7 +154,9 @@ TEST_SUITE("inbox storage") {
         {DiskFile::kWal, DiskCall::kTornWrite}, {DiskFile::kWal, DiskCall::kRead},
         {DiskFile::kDatabase, DiskCall::kSync}, {DiskFile::kDatabase, DiskCall::kWrite},
         {DiskFile::kDatabase, DiskCall::kRead}, {DiskFile::kDatabase, DiskCall::kTornWrite}};
-    for (const auto& [file, call] : calls) {
+    for (const auto& one : calls) {
+      const DiskFile file = one.first;
+      const DiskCall call = one.second;
       int nth = 0;
       for (bool hit = true; hit;) {
         InboxOnFaultyDisk on;
