@@ -239,14 +239,13 @@ Result<void> MemoryInbox::replay(const DeliveryKey& key, std::span<const Target>
     if (!replayable(key, target))
       return Error{ErrorKind::kInvalid, "cannot be replayed for " + target};
   }
-  const StoredDelivery before = *dead;
-  deliveries_.erase(key);
+  const DeliveryLife before = std::exchange(dead->life, {});
+  dead->records.clear();  // but not the ledger, which stays until the event has ended
+  dead->life.state = DeliveryState::kDropped;
   for (const Target& target : targets) {
     const DeliveryKey again{key.seq, target};
-    const bool same = target == key.target;
-    addDelivery(again, same ? replayedLife(before.life) : DeliveryLife{});
+    addDelivery(again, target == key.target ? replayedLife(before) : DeliveryLife{});
     deliveries_[again].answer_from = clock_.wallNow();
-    if (same) deliveries_[again].steps = before.steps;
     tellReady(target);
   }
   return {};
