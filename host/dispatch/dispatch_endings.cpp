@@ -1,0 +1,173 @@
+// How an attempt, and with it perhaps its delivery, ends: the fence, the fate, and what is settled.
+#include <string>
+#include <utility>
+
+#include "host/base/log.h"
+#include "host/dispatch/dispatch_loop.h"
+
+namespace modhost::host {
+
+// --- ending an attempt ---
+
+void DispatchLoop::leaveModule(LaneState& lane, Held& held) {
+  const std::chrono::duration<double> seconds = clock_.steadyNow() - held.started_at;
+  lane.metrics.attempt_seconds.observe(seconds.count());
+  lane.metrics.running.add(-1);
+  lane.leave(held);
+  timers_.cancel(held.delivery.key);
+  held.phase = Held::Phase::kFencing;
+  held.guarded->revoke([mailbox = mailbox_, key = held.delivery.key, token = held.token] {
+    mailbox->post(AttemptQuiet{key, token});
+  });
+}
+
+// The attempt is over in every respect; with the last one of a replaced lane its runner goes.
+void DispatchLoop::letGo(Held& held) {
+  held.guarded.reset();
+  held.runner.reset();
+  --attempts_out_;
+}
+
+void DispatchLoop::decide(LaneState& lane, Held& held) {
+  if (held.handing_back && !held.guarded->userStopped()) return handBack(lane, held);
+  const DeliveryKey& key = held.delivery.key;
+  const Result<Guard::Standing> standing = guard_.standing(key);
+  if (!standing) inboxFailed(standing.error());
+  if (storage_failed_) return leaveToNextProcess(lane, held);
+  if (!standing && drain_until_) return handBack(lane, held);
+  if (!standing) return timers_.set(key, clock_.steadyNow() + settings_.inbox_pause);
+  apply(lane, held, fateOf(lane, held, standing.value().answered), standing.value());
+}
+
+Fate DispatchLoop::fateOf(const LaneState& lane, const Held& held, bool answered) const {
+  AttemptReport report{held.end,
+                       held.deadline_passed,
+                       held.guarded->userStopped(),
+                       held.delivery.attempts,
+                       held.delivery.interruptions,
+                       std::nullopt,
+                       answered};
+  if (lane.owesAnswer(held)) {
+    report.answer_left =
+        std::chrono::duration_cast<Milliseconds>(held.stale_at - clock_.steadyNow());
+  }
+  return decideFate(report, {lane.lane.retry, settings_.interruptions_max});
+}
+
+void DispatchLoop::apply(LaneState& lane, Held& held, const Fate& fate,
+                         const Guard::Standing& standing) {
+  letGo(held);
+  if (fate.next == Fate::Next::kEnd) {
+    return endForGood(lane, held, fate.end, fate.error, standing);
+  }
+  waitAgain(lane, held, fate);
+}
+
+void DispatchLoop::waitAgain(LaneState& lane, Held& held, const Fate& fate) {
+  Delivery& delivery = held.delivery;
+  logInfo("dispatch", "attempt to be repeated",
+          {{"event", delivery.event->id},
+           {"module", lane.target},
+           {"attempt", delivery.attempts},
+           {"end", endWord(fate.end)},
+           {"in_ms", fate.delay.count()},
+           {"error", fate.error}});
+  Settlement settlement{delivery.key, Settlement::To::kHandBack, fate.end, {}, fate.error};
+  if (fate.next == Fate::Next::kRetry) {
+    settlement.to = Settlement::To::kRetry;
+    settlement.due = clock_.wallNow() + fate.delay;
+    lane.metrics.retries.add();
+  } else {
+    --delivery.attempts;
+  }
+  if (fate.next == Fate::Next::kInterrupted) {
+    settlement.to = Settlement::To::kInterrupted;
+    ++delivery.interruptions;
+  }
+  if (fate.next == Fate::Next::kHandBack) ++held.deaths_seen;
+  settlements_.push_back(std::move(settlement));
+  held.phase = Held::Phase::kWaiting;
+  held.alone = lane.suspects(held, settings_);
+  lane.queue.again(delivery.key.seq, clock_.steadyNow() + fate.delay, held.alone);
+}
+
+// Of a host that stops: the next process gets it.
+void DispatchLoop::handBack(LaneState& lane, Held& held) {
+  logInfo("dispatch", "attempt handed back",
+          {{"event", held.delivery.event->id}, {"module", lane.target}});
+  settlements_.push_back({held.delivery.key, Settlement::To::kHandBack, End::kInterrupted, {}, ""});
+  leaveToNextProcess(lane, held);
+}
+
+void DispatchLoop::leaveToNextProcess(LaneState& lane, Held& held) {
+  letGo(held);
+  lane.bytes -= held.delivery.event->body.size();
+  release(lane, held);
+}
+
+// --- ending a delivery ---
+
+void DispatchLoop::endForGood(LaneState& lane, Held& held, End end, std::string error,
+                              const Guard::Standing& standing) {
+  const EventPtr event = held.delivery.event;
+  log(isGood(end) ? LogLevel::kDebug : LogLevel::kWarn, "dispatch", "delivery ended",
+      {{"event", event->id},
+       {"module", lane.target},
+       {"attempt", held.delivery.attempts},
+       {"end", endWord(end)},
+       {"error", error}});
+  // Who pressed stop waits for nothing more.
+  const bool apology_owed = end != End::kStopped && lane.owesAnswer(held) && !standing.answered;
+  Ending ending{held.delivery,
+                end,
+                std::move(error),
+                held.stale_at,
+                standing.open_steps,
+                apology_owed,
+                event->received_at < began_at_};
+  release(lane, held);
+  if (standing.open_steps || apology_owed) return close(lane, std::move(ending));
+  settleEnded(lane, ending, isGood(end) ? Settlement::To::kDone : Settlement::To::kDead);
+}
+
+// What is owed is recorded before the first closing call, so that a crash repeats the closing only.
+void DispatchLoop::close(LaneState& lane, Ending ending) {
+  const DeliveryKey& key = ending.delivery.key;
+  if (ending.apology_owed) lane.metrics.apologies_due.add();
+  if (ending.steps_owed && ending.end == End::kOk) {
+    lane.metrics.steps_left_open.add();
+    logWarn("dispatch", "ok with open steps; they are completed for the module",
+            {{"event", ending.delivery.event->id}, {"module", lane.target}});
+  }
+  if (!ending.delivery.closing) {
+    settlements_.push_back({key, Settlement::To::kClosing, ending.end, {}, ending.error});
+  }
+  ++lane.closing;
+  closings_.add(std::move(ending));
+}
+
+void DispatchLoop::settleEnded(LaneState& lane, const Ending& ending, Settlement::To to) {
+  const DeliveryKey& key = ending.delivery.key;
+  lane.bytes -= ending.delivery.event->body.size();
+  lane.metrics.ended.at(ending.end).add();
+  settlements_.push_back({key, to, ending.end, {}, ending.error});
+  ended_.push_back(key.seq);
+}
+
+void DispatchLoop::release(LaneState& lane, const Held& held) {
+  const EventSeq seq = held.delivery.key.seq;
+  lane.queue.remove(seq);
+  lane.held.erase(seq);
+}
+
+void DispatchLoop::tellSiblings() {
+  while (!ended_.empty()) {
+    for (const EventSeq seq : std::exchange(ended_, {})) closings_.wake(seq);
+  }
+}
+
+void DispatchLoop::flush() {
+  if (!settlements_.empty()) inbox_.settle(std::exchange(settlements_, {}));
+}
+
+}  // namespace modhost::host
