@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <system_error>
 #include <utility>
 
@@ -17,6 +16,7 @@
 #include "host/inbox/inbox_tables.h"
 #include "host/inbox/inbox_views.h"
 #include "host/inbox/maintenance.h"
+#include "host/inbox/pending_records.h"
 #include "host/inbox/rescue.h"
 
 namespace modhost::host {
@@ -87,31 +87,6 @@ GroupCommitSettings commitSettings(const SqliteInboxSettings& settings,
 }
 
 }  // namespace
-
-// Counts the ledger entries that are on their way to disk, so that a read can wait for its own
-// event's.
-class PendingRecords {
- public:
-  void add(EventSeq seq) {
-    MutexLock lock(mutex_);
-    ++pending_[seq];
-  }
-  void remove(EventSeq seq) {
-    MutexLock lock(mutex_);
-    const auto found = pending_.find(seq);
-    if (--found->second == 0) pending_.erase(found);
-    changed_.notifyAll();
-  }
-  void waitForNone(EventSeq seq) {
-    MutexLock lock(mutex_);
-    while (pending_.count(seq) != 0) changed_.wait(mutex_);
-  }
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  std::map<EventSeq, int> pending_ GUARDED_BY(mutex_);
-};
 
 // Members stand in start order; the destructor takes them down in reverse: upkeep, then the writer
 // (which commits what is queued), then the connections, then the lock on the file.
