@@ -38,6 +38,7 @@ Lease::~Lease() {
 const ModuleDescription& Lease::description() const { return generation_->runner().description(); }
 int Lease::concurrency() const { return generation_->runner().concurrency(); }
 RunnerHealth Lease::health() const { return generation_->runner().health(); }
+bool Lease::stillMapped() const { return generation_->runner().stillMapped(); }
 int Lease::stuck() const { return generation_->runner().stuck(); }
 void Lease::cancel(AttemptToken token) { generation_->runner().cancel(token); }
 

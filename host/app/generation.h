@@ -89,6 +89,7 @@ class Lease final : public ModuleRunner {
   int stuck() const override;
   RunnerHealth health() const override;
   void stop(Milliseconds grace) override;
+  bool stillMapped() const override;
 
  private:
   const std::shared_ptr<Generation> generation_;

@@ -53,6 +53,7 @@ class InProcessRunner final : public ModuleRunner {
   void cancel(AttemptToken token) override;
   void abandon(AttemptToken token) override;
   int stuck() const override;
+  RunnerHealth health() const override { return {}; }
 
   // Waits up to `grace` for what runs (not-yet-begun attempts end as kInterrupted at once), then
   // stops, destroys and unloads the module, and logs whether it is unloaded or still mapped. When

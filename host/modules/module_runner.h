@@ -105,15 +105,15 @@ class ModuleRunner {
   // Threads or workers lost to abandoned attempts that still have not ended.
   virtual int stuck() const = 0;
 
-  // Any thread.
-  virtual RunnerHealth health() const { return {}; }
+  // Of its workers; a module in this process has none.
+  virtual RunnerHealth health() const = 0;
 
   // Stops the module: no start() may follow. Attempts still running end as kInterrupted (worker)
   // within `grace`. Returns when its processes are gone.
   virtual void stop(Milliseconds grace) = 0;
 
   // After stop(): code of the module is still mapped in this process, and stays so.
-  virtual bool stillMapped() const { return false; }
+  virtual bool stillMapped() const = 0;
 };
 
 }  // namespace modhost::host

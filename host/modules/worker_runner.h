@@ -83,6 +83,7 @@ class WorkerRunner final : public ModuleRunner {
   void abandon(AttemptToken token) override;
   int stuck() const override;
   RunnerHealth health() const override;
+  bool stillMapped() const override { return false; }
   // Not from `ended`.
   void stop(Milliseconds grace) override;
 

@@ -23,6 +23,8 @@ class FakeRunner final : public ModuleRunner {
   const ModuleDescription& description() const override { return description_; }
   int concurrency() const override { return concurrency_; }
   int stuck() const override { return 0; }
+  RunnerHealth health() const override { return {}; }
+  bool stillMapped() const override { return false; }
   void stop(Milliseconds) override {}
 
   void start(Attempt attempt, Ended ended) override {
