@@ -12,6 +12,7 @@ namespace modhost::host {
 
 InboxView::InboxView(const std::string& file) {
   REQUIRE(sqlite3_open_v2(file.c_str(), &database_, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK);
+  sqlite3_busy_timeout(database_, 60'000);
 }
 
 InboxView::~InboxView() { sqlite3_close(database_); }

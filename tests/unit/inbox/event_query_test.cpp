@@ -35,8 +35,9 @@ void fill(SqliteInbox& inbox, const std::string& path) {
   REQUIRE(inbox.openDeliveries(1).ok());
   sqlite3* db = nullptr;
   REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+  sqlite3_busy_timeout(db, 60'000);  // the inbox commits for its upkeep as well
   CHECK(sqlite3_exec(db,
-                     "BEGIN;"
+                     "BEGIN IMMEDIATE;"
                      "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM n WHERE i<6000) "
                      "INSERT INTO event SELECT i,'e'||i,0,1,0,1 FROM n;"
                      "INSERT INTO delivery SELECT (SELECT id FROM target WHERE name='a'),seq,1,0,0,"

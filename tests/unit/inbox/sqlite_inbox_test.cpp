@@ -49,6 +49,7 @@ struct Fixture {
   void runSql(const std::string& sql) {
     sqlite3* db = nullptr;
     REQUIRE(sqlite3_open(settings.path.c_str(), &db) == SQLITE_OK);
+    sqlite3_busy_timeout(db, 60'000);  // the inbox commits for its upkeep as well
     CHECK(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(db);
   }
