@@ -48,12 +48,14 @@ class Waiter {
   std::optional<Result<void>> outcome_ GUARDED_BY(mutex_);
 };
 
-int rememberWalPages(void* pages, sqlite3*, const char*, int count) {
-  static_cast<std::atomic<int>*>(pages)->store(count, std::memory_order_relaxed);
+}  // namespace
+
+int GroupCommit::noteCommit(void* self, sqlite3*, const char*, int wal_pages) {
+  auto& writer = *static_cast<GroupCommit*>(self);
+  writer.wal_pages_.store(wal_pages, std::memory_order_relaxed);
+  writer.wal_commits_.fetch_add(1, std::memory_order_release);
   return SQLITE_OK;
 }
-
-}  // namespace
 
 GroupCommit::GroupCommit(Database& database, InboxTables& tables, Clock& clock, Metrics& metrics,
                          GroupCommitSettings settings)
@@ -68,7 +70,7 @@ GroupCommit::GroupCommit(Database& database, InboxTables& tables, Clock& clock, 
                                       "Writes that shared one commit of the inbox.", kBatchBounds)),
       gauges_(metrics) {
   gauges_.show(tables_.tally().stats);
-  sqlite3_wal_hook(database_.raw(), rememberWalPages, &wal_pages_);
+  sqlite3_wal_hook(database_.raw(), noteCommit, this);
   thread_ = Thread("inbox-writer", [this] { loop(); });
 }
 

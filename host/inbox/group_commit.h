@@ -85,6 +85,8 @@ class GroupCommit {
 
   // Pages in the WAL after the latest commit.
   int walPages() const { return wal_pages_.load(std::memory_order_relaxed); }
+  // Commits that wrote to the WAL, by this process.
+  std::int64_t walCommits() const { return wal_commits_.load(std::memory_order_acquire); }
 
  private:
   using Batch = std::vector<Write>;
@@ -104,6 +106,8 @@ class GroupCommit {
   void tellTrouble(const Error& error, std::size_t kept, std::size_t refused);
   void tellRecovery();
   void requeue(Batch kept, const Error& error);
+  // SQLite's hook after each commit to the WAL.
+  static int noteCommit(void* self, sqlite3*, const char*, int wal_pages);
   static void finishAll(Batch& batch, const Result<void>& outcome);
 
   Database& database_;
@@ -114,6 +118,7 @@ class GroupCommit {
   Histogram batch_writes_;
   InboxGauges gauges_;  // writer only, once it runs
   std::atomic<int> wal_pages_{0};
+  std::atomic<std::int64_t> wal_commits_{0};
   std::optional<SteadyTime> trouble_told_at_;  // set while the latest commit failed; writer only
   std::size_t refused_untold_ = 0;             // since then; writer only
   std::optional<bool> power_;                  // the strength the connection is set to; writer only

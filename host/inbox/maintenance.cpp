@@ -57,10 +57,10 @@ bool Maintenance::stopping() const {
 // A passive checkpoint blocks nobody, but while commits keep coming it never quite catches up, and
 // the WAL never starts over.
 void Maintenance::checkpoint() {
-  const int pages = writer_.walPages();
-  if (pages == checkpointed_pages_ || writer_.failed()) return;
+  const std::int64_t commits = writer_.walCommits();
+  if (commits == checkpointed_commits_ || writer_.failed()) return;
   try {
-    if (database_->checkpoint(false)) checkpointed_pages_ = pages;
+    if (database_->checkpoint(false)) checkpointed_commits_ = commits;
     if (std::exchange(checkpoint_trouble_, false)) logInfo("inbox", "checkpoints succeed again");
   } catch (const SqlError& error) {
     const Error told = toError(error);
@@ -70,7 +70,7 @@ void Maintenance::checkpoint() {
               {{"error", told.message}});
     }
   }
-  if (pages > settings_.wal_pages_max) restartWal();
+  if (writer_.walPages() > settings_.wal_pages_max) restartWal();
 }
 
 // On the writer, so that no accept meets a locked database; the passive one before it left little

@@ -61,7 +61,7 @@ class Maintenance {
   Counter retention_passes_;
 
   // Upkeep thread only.
-  int checkpointed_pages_ = 0;  // of the WAL, when it was last copied in full
+  std::int64_t checkpointed_commits_ = 0;  // those the latest whole checkpoint copied
   bool checkpoint_trouble_ = false;
   WallTime wall_seen_{};  // at steady_seen_
   SteadyTime steady_seen_{};
