@@ -10,7 +10,8 @@ namespace modhost::host {
 // --- ending an attempt ---
 
 void DispatchLoop::leaveModule(LaneState& lane, Held& held) {
-  const std::chrono::duration<double> seconds = clock_.steadyNow() - held.started_at;
+  held.ended_at = clock_.steadyNow();
+  const std::chrono::duration<double> seconds = held.ended_at - held.started_at;
   lane.metrics.attempt_seconds.observe(seconds.count());
   lane.metrics.running.add(-1);
   lane.leave(held);
@@ -41,7 +42,7 @@ void DispatchLoop::decide(LaneState& lane, Held& held) {
 
 Fate DispatchLoop::fateOf(const LaneState& lane, const Held& held, bool answered) const {
   AttemptReport report{held.end,
-                       held.deadline_passed,
+                       held.ended_at >= held.deadline,
                        held.guarded->userStopped(),
                        held.delivery.attempts,
                        held.delivery.interruptions,

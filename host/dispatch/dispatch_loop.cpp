@@ -192,23 +192,22 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
   const DeliveryKey& key = held.delivery.key;
   const AttemptToken token = ++last_token_;
   held.started_at = clock_.steadyNow();
-  const SteadyTime deadline = held.started_at + lane.lane.timeout;
+  held.deadline = held.started_at + lane.lane.timeout;
   held.token = token;
   held.runner = lane.lane.runner;
   held.phase = Held::Phase::kRunning;
   held.end = {};
-  held.deadline_passed = false;
   // Counted after open(), which reads the ledger of what was begun before; a first one has none.
-  held.guarded = guard_.open(held.delivery, deadline, lane.lane.platform_calls);
+  held.guarded = guard_.open(held.delivery, held.deadline, lane.lane.platform_calls);
   held.delivery.begun = true;
   ++held.delivery.attempts;
-  timers_.set(key, deadline);
+  timers_.set(key, held.deadline);
   ++attempts_out_;
   ++lane.running;
   if (held.alone) ++lane.running_alone;
   lane.metrics.running.add(1);
   held.runner->start(
-      {token, held.delivery.event, held.delivery.attempts, deadline, held.guarded, held.alone},
+      {token, held.delivery.event, held.delivery.attempts, held.deadline, held.guarded, held.alone},
       [mailbox = mailbox_, key, token](AttemptEnd end) {
         mailbox->post(AttemptEnded{key, token, std::move(end)});
       });
@@ -281,7 +280,6 @@ void DispatchLoop::timeIsUp(LaneState& lane, Held& held) {
   switch (held.phase) {
     case Held::Phase::kRunning:
       held.phase = Held::Phase::kOverrunning;
-      held.deadline_passed = true;
       held.guarded->cancel();
       held.runner->cancel(held.token);
       timers_.set(held.delivery.key, clock_.steadyNow() + settings_.overrun_grace);

@@ -33,9 +33,10 @@ struct Held {
   AttemptToken token = 0;
   std::shared_ptr<ModuleRunner> runner;  // of the generation it was started on; null: none is out
   SteadyTime started_at{};
+  SteadyTime deadline{};
   std::shared_ptr<GuardedAttempt> guarded;
   AttemptEnd end;
-  bool deadline_passed = false;
+  SteadyTime ended_at{};
   bool handing_back = false;  // fenced because the host stops
 
   bool withModule() const { return phase == Phase::kRunning || phase == Phase::kOverrunning; }

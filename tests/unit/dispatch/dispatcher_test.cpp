@@ -301,6 +301,19 @@ TEST_SUITE("dispatcher") {
     CHECK(stage.metricsSay("modhost_overruns_total{module=\"logger\"} 1"));
   }
 
+  TEST_CASE("dispatcher: a module that sees its deadline before the host does has overrun it") {
+    DispatchStage stage;
+    stage.addLane("logger").timeout = Milliseconds(10'000);
+    stage.runner("logger").onStart([&](const std::string& event) {
+      stage.clock.advance(Milliseconds(10'000));
+      stage.runner("logger").end(event, Kind::kFailed);
+    });
+    stage.start();
+    stage.accept("e1", {"logger"});
+
+    CHECK(stage.onlyDeadLetter().end == End::kOverran);
+  }
+
   TEST_CASE("dispatcher: a report that comes after the host gave up changes nothing") {
     DispatchStage stage;
     stage.addLane("logger").timeout = Milliseconds(3'000);

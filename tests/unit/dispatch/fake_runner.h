@@ -28,16 +28,9 @@ class FakeRunner final : public ModuleRunner {
   void stop(Milliseconds) override {}
 
   void start(Attempt attempt, Ended ended) override {
-    MutexLock lock(mutex_);
     const std::string event = attempt.event->id;
-    if (running_.count(event) != 0) broken_.push_back("two attempts at once: " + event);
-    if (running_.size() >= static_cast<std::size_t>(concurrency_)) {
-      broken_.push_back("concurrency exceeded by " + event);
-    }
-    started_.push_back(event);
-    Running running{std::move(attempt), std::move(ended)};
-    tokens_[running.attempt.token] = event;
-    running_.emplace(event, std::move(running));
+    take(std::move(attempt), std::move(ended));
+    if (on_start_) on_start_(event);
   }
 
   void cancel(AttemptToken token) override {
@@ -55,6 +48,11 @@ class FakeRunner final : public ModuleRunner {
   }
 
   // --- the test's side ---
+
+  // Called on the dispatch thread once an attempt runs. To be set before the dispatcher starts.
+  void onStart(std::function<void(const std::string& event)> on_start) {
+    on_start_ = std::move(on_start);
+  }
 
   void end(const std::string& event, AttemptEnd how) {
     Ended ended;
@@ -107,6 +105,19 @@ class FakeRunner final : public ModuleRunner {
     Ended ended;
   };
 
+  void take(Attempt attempt, Ended ended) {
+    MutexLock lock(mutex_);
+    const std::string event = attempt.event->id;
+    if (running_.count(event) != 0) broken_.push_back("two attempts at once: " + event);
+    if (running_.size() >= static_cast<std::size_t>(concurrency_)) {
+      broken_.push_back("concurrency exceeded by " + event);
+    }
+    started_.push_back(event);
+    Running running{std::move(attempt), std::move(ended)};
+    tokens_[running.attempt.token] = event;
+    running_.emplace(event, std::move(running));
+  }
+
   template <typename T>
   T copy(const T& member) const {
     MutexLock lock(mutex_);
@@ -115,6 +126,7 @@ class FakeRunner final : public ModuleRunner {
 
   ModuleDescription description_;
   const int concurrency_;
+  std::function<void(const std::string&)> on_start_;
 
   mutable Mutex mutex_;
   std::map<std::string, Running> running_;  // by event
