@@ -25,8 +25,7 @@
 namespace modhost::host {
 namespace {
 
-// Taken from the inbox at once, so that window_bytes is overshot by few bodies, and so that a
-// backlog on disk is not read one by one.
+// Taken from the inbox at once, so that window_bytes is overshot by few bodies.
 constexpr std::size_t kTakenAtOnce = 64;
 
 Milliseconds clamped(Milliseconds value, Milliseconds max) {
@@ -106,13 +105,12 @@ void DispatchLoop::endUnconfigured(LaneState& lane) {
   }
 }
 
-// While something can be started anyway, waits until a whole slice fits.
+// As soon as there is room for one: it may be of a company whose turn it is.
 void DispatchLoop::refill(LaneState& lane) {
-  const std::size_t slice = std::min(kTakenAtOnce, settings_.window);
   while (lane.more && takingWork()) {
     const std::size_t room = lane.room(settings_);
-    if (room == 0 || (room < slice && lane.queue.startable(clock_.steadyNow()))) return;
-    Result<std::vector<Delivery>> taken = inbox_.next(lane.target, std::min(room, slice));
+    if (room == 0) return;
+    Result<std::vector<Delivery>> taken = inbox_.next(lane.target, std::min(room, kTakenAtOnce));
     if (!taken) return inboxFailed(taken.error());
     lane.more = !taken.value().empty();
     for (Delivery& delivery : taken.value()) admit(lane, std::move(delivery));

@@ -180,9 +180,10 @@ class Inbox {
   // Called once when storage has failed for good; the process should finish what runs and exit.
   virtual void onFailure(std::function<void(const Error&)> failed) = 0;
 
-  // Hands out up to `max` deliveries of `target` in the order of acceptance, each once per process:
-  // also those not due yet and those in closing. Fresh ones come from memory, a backlog is paged in
-  // from disk. Empty: nothing now; onReady will tell.
+  // Hands out up to `max` deliveries of `target`, each once per process: also those not due yet and
+  // those in closing. Companies take turns, one delivery each; of one company the order is that of
+  // acceptance. Fresh ones come from memory, a backlog is read from disk. Empty: nothing now;
+  // onReady will tell.
   virtual Result<std::vector<Delivery>> next(const Target& target, std::size_t max) = 0;
 
   // Targets that have deliveries neither done nor dead. For finding those whose module is gone.

@@ -11,13 +11,6 @@ struct InboxReader::Statements {
   explicit Statements(Database& db) : database(db) {}
   Database& database;
 
-  Statement page{
-      database,
-      "SELECT d.seq, d.state, d.attempts, d.interruptions, d.unclean_exits, d.in_process, "
-      "d.begun, d.due_ms, d.end, d.answer_from_ms, e.received_ms, b.bytes "
-      "FROM delivery d JOIN event e ON e.seq = d.seq LEFT JOIN body b ON b.seq = d.seq "
-      "WHERE d.target = (SELECT id FROM target WHERE name = ?1) AND d.seq > ?2 "
-      "ORDER BY d.seq LIMIT ?3"};
   Statement by_key{
       database,
       "SELECT d.seq, d.state, d.attempts, d.interruptions, d.unclean_exits, d.in_process, "
@@ -27,9 +20,9 @@ struct InboxReader::Statements {
   Statement open_targets{database,
                          "SELECT name FROM target t WHERE EXISTS"
                          "(SELECT 1 FROM delivery d WHERE d.target = t.id) ORDER BY name"};
-  Statement newest{database,
-                   "SELECT max(seq) FROM delivery "
-                   "WHERE target = (SELECT id FROM target WHERE name = ?1)"};
+  Statement open{database,
+                 "SELECT seq, company FROM delivery "
+                 "WHERE target = (SELECT id FROM target WHERE name = ?1) ORDER BY seq"};
   Statement answer{database, "SELECT answer FROM event WHERE seq = ?1"};
   Statement steps{database,
                   "SELECT message_id, ord, nth, log_id, state, ambiguous FROM step "
@@ -45,30 +38,23 @@ InboxReader::InboxReader(std::unique_ptr<Database> database)
 
 InboxReader::~InboxReader() = default;
 
-InboxReader::Page InboxReader::page(const Target& target, EventSeq after, std::size_t max,
-                                    std::size_t bytes_max) {
+InboxReader::Found InboxReader::delivery(const DeliveryKey& key) {
   MutexLock lock(mutex_);
-  Page page;
-  std::size_t rows_read = 0;
-  std::size_t bytes = 0;
-  Rows rows = sql_->page.rows(target, after, static_cast<std::int64_t>(max));
-  while (bytes < bytes_max && rows.next()) {
-    readRow(target, rows, page);
-    ++rows_read;
-    if (!page.deliveries.empty()) bytes += page.deliveries.back().event->body.size();
-  }
-  page.complete = rows_read < max && bytes < bytes_max;
-  return page;
-}
-
-InboxReader::Page InboxReader::byKey(const Target& target, std::span<const EventSeq> seqs) {
-  MutexLock lock(mutex_);
-  Page page;
-  for (const EventSeq seq : seqs) {
-    Rows rows = sql_->by_key.rows(target, seq);
-    if (rows.next()) readRow(target, rows, page);
-  }
-  return page;
+  Rows row = sql_->by_key.rows(key.target, key.seq);
+  if (!row.next()) return {};
+  Result<ParsedEvent> parsed = parseEvent(row.text(11), fromMs(row.integer(10)));
+  if (!parsed) return {std::nullopt, true};
+  const DeliveryLife life = readLife(row, 1);
+  Delivery delivery;
+  delivery.key = key;
+  delivery.event = parsed.value().event;
+  delivery.attempts = life.attempts;
+  delivery.interruptions = life.interruptions;
+  delivery.due = life.due;
+  delivery.answer_from = fromMs(row.integer(9));
+  if (life.state == DeliveryState::kClosing) delivery.closing = life.end;
+  delivery.begun = life.begun;
+  return {std::move(delivery), false};
 }
 
 std::vector<Target> InboxReader::openTargets() {
@@ -79,10 +65,11 @@ std::vector<Target> InboxReader::openTargets() {
   return targets;
 }
 
-EventSeq InboxReader::newest(const Target& target) {
+void InboxReader::open(const Target& target,
+                       const std::function<void(EventSeq, CompanyKey)>& each) {
   MutexLock lock(mutex_);
-  Rows rows = sql_->newest.rows(target);
-  return rows.next() ? rows.maybeInteger(0).value_or(0) : 0;
+  Rows rows = sql_->open.rows(target);
+  while (rows.next()) each(rows.integer(0), rows.integer(1));
 }
 
 Ledger InboxReader::ledger(const DeliveryKey& key) {
@@ -100,27 +87,6 @@ std::optional<InboxReader::Stored> InboxReader::body(EventSeq seq) {
   Rows rows = sql_->body.rows(seq);
   if (!rows.next()) return std::nullopt;
   return Stored{rows.text(0), fromMs(rows.integer(1))};
-}
-
-void InboxReader::readRow(const Target& target, const Rows& row, Page& page) {
-  const DeliveryKey key{row.integer(0), target};
-  page.last = key.seq;
-  Result<ParsedEvent> parsed = parseEvent(row.text(11), fromMs(row.integer(10)));
-  if (!parsed) {
-    page.unreadable.push_back(key);
-    return;
-  }
-  const DeliveryLife life = readLife(row, 1);
-  Delivery delivery;
-  delivery.key = key;
-  delivery.event = parsed.value().event;
-  delivery.attempts = life.attempts;
-  delivery.interruptions = life.interruptions;
-  delivery.due = life.due;
-  delivery.answer_from = fromMs(row.integer(9));
-  if (life.state == DeliveryState::kClosing) delivery.closing = life.end;
-  delivery.begun = life.begun;
-  page.deliveries.push_back(std::move(delivery));
 }
 
 }  // namespace modhost::host

@@ -4,15 +4,16 @@
 // Threads: any; one read at a time. Throws SqlError.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "host/base/mutex.h"
 #include "host/inbox/database.h"
 #include "host/inbox/inbox.h"
+#include "host/inbox/waiting_lanes.h"
 
 namespace modhost::host {
 
@@ -22,21 +23,15 @@ class InboxReader {
   explicit InboxReader(std::unique_ptr<Database> database);
   ~InboxReader();
 
-  struct Page {
-    std::vector<Delivery> deliveries;
-    std::vector<DeliveryKey> unreadable;  // their stored body is no event (any more)
-    std::optional<EventSeq> last;         // the greatest seq read
-    bool complete = false;                // nothing open was left after it
+  struct Found {
+    std::optional<Delivery> delivery;  // none: it is not open, or its body is no event (any more)
+    bool unreadable = false;           // the latter
   };
-  // The open deliveries of `target` after `after`, oldest first: at most `max`, fewer once their
-  // bodies reach `bytes_max`.
-  Page page(const Target& target, EventSeq after, std::size_t max, std::size_t bytes_max);
-  // The open ones among `seqs`.
-  Page byKey(const Target& target, std::span<const EventSeq> seqs);
+  Found delivery(const DeliveryKey& key);
 
   std::vector<Target> openTargets();
-  // The greatest seq that is open for `target`; 0 for none.
-  EventSeq newest(const Target& target);
+  // All that is open for `target`, oldest first.
+  void open(const Target& target, const std::function<void(EventSeq, CompanyKey)>& each);
   Ledger ledger(const DeliveryKey& key);
 
   struct Stored {
@@ -47,8 +42,6 @@ class InboxReader {
 
  private:
   struct Statements;
-
-  void readRow(const Target& target, const Rows& row, Page& page) REQUIRES(mutex_);
 
   const std::unique_ptr<Database> database_;
   Mutex mutex_;

@@ -51,6 +51,7 @@ CREATE TABLE delivery(
   end INTEGER,
   answer_from_ms INTEGER NOT NULL,
   epoch INTEGER NOT NULL,
+  company INTEGER NOT NULL,
   PRIMARY KEY(target, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_running ON delivery(target, seq) WHERE state = 2;

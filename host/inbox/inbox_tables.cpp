@@ -44,7 +44,7 @@ struct InboxTables::Statements {
 
   Statement add_delivery{database,
                          "INSERT INTO delivery VALUES"
-                         "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"};
+                         "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"};
   Statement find_delivery{
       database,
       "SELECT state, attempts, interruptions, unclean_exits, in_process, begun, "
@@ -142,7 +142,8 @@ Result<EventSeq> InboxTables::accept(const Event& event, std::span<const Target>
                                   full ? "waiting_max is reached" : "the disk is nearly full");
   if (!seq) return seq;
   for (const Target& target : targets) {
-    addDelivery({seq.value(), targetId(target), DeliveryLife{}}, event.received_at);
+    addDelivery({seq.value(), targetId(target), DeliveryLife{}}, event.received_at,
+                companyKey(event.company_id));
   }
   return seq;
 }
@@ -226,7 +227,8 @@ Result<void> InboxTables::record(std::span<const LedgerEntry> entries) {
   return {};
 }
 
-Result<void> InboxTables::replay(const DeliveryKey& key, std::span<const Target> targets) {
+Result<void> InboxTables::replay(const DeliveryKey& key, std::span<const Target> targets,
+                                 CompanyKey company) {
   std::int64_t number = 0;
   DeliveryLife again;
   {
@@ -242,7 +244,7 @@ Result<void> InboxTables::replay(const DeliveryKey& key, std::span<const Target>
   sql_->delete_old_records.run(key.seq, targetId(key.target), kEveryRecord);
   for (const Target& target : targets) {
     const DeliveryLife life = target == key.target ? again : DeliveryLife{};
-    addDelivery({key.seq, targetId(target), life}, clock_.wallNow());
+    addDelivery({key.seq, targetId(target), life}, clock_.wallNow(), company);
   }
   countEvent(key.seq, static_cast<int>(targets.size()), -1);
   return {};
@@ -316,11 +318,11 @@ Result<EventSeq> InboxTables::addEvent(const Event& event, std::int64_t open, st
   return seq;
 }
 
-void InboxTables::addDelivery(const Row& row, WallTime answer_from) {
+void InboxTables::addDelivery(const Row& row, WallTime answer_from, CompanyKey company) {
   const DeliveryLife& life = row.life;
   sql_->add_delivery.run(row.target, row.seq, stored(life.state), life.attempts, life.interruptions,
                          life.unclean_exits, life.in_process, life.begun, toMs(life.due),
-                         storedEnd(life.end), toMs(answer_from), working_.epoch);
+                         storedEnd(life.end), toMs(answer_from), working_.epoch, company);
   ++*counterOf(life.state);
   changed_ = true;
 }

@@ -23,6 +23,7 @@
 #include "host/inbox/database.h"
 #include "host/inbox/delivery_life.h"
 #include "host/inbox/inbox.h"
+#include "host/inbox/waiting_lanes.h"
 
 namespace modhost::host {
 
@@ -79,7 +80,7 @@ class InboxTables {
   // --- dead letters ---
 
   // See DeadLetters::replay; `targets` is not empty.
-  Result<void> replay(const DeliveryKey& key, std::span<const Target> targets);
+  Result<void> replay(const DeliveryKey& key, std::span<const Target> targets, CompanyKey company);
   Result<void> drop(const DeliveryKey& key);
 
   // --- retention; each examines at most `slice` rows ---
@@ -102,7 +103,7 @@ class InboxTables {
 
   Result<EventSeq> addEvent(const Event& event, std::int64_t open, std::int64_t dead, bool full,
                             const char* full_why);
-  void addDelivery(const Row& row, WallTime answer_from);
+  void addDelivery(const Row& row, WallTime answer_from, CompanyKey company);
   std::optional<Row> findDelivery(const DeliveryKey& key);
   void storeLife(const Row& row);
   void addDeadLetter(const Row& row, std::string_view why);

@@ -8,7 +8,6 @@
 #include "host/base/log.h"
 #include "host/base/mutex.h"
 #include "host/inbox/database.h"
-#include "host/inbox/fresh_lanes.h"
 #include "host/inbox/group_commit.h"
 #include "host/inbox/inbox_file.h"
 #include "host/inbox/inbox_reader.h"
@@ -18,6 +17,7 @@
 #include "host/inbox/maintenance.h"
 #include "host/inbox/pending_records.h"
 #include "host/inbox/rescue.h"
+#include "host/inbox/waiting_lanes.h"
 
 namespace modhost::host {
 namespace {
@@ -50,6 +50,14 @@ std::unique_ptr<Database> connectReader(const SqliteInboxSettings& settings) {
   std::unique_ptr<Database> database = connect(settings);
   database->run("PRAGMA query_only = ON");
   return database;
+}
+
+Delivery freshDelivery(const WaitingLanes::Waiting& waiting, const Target& target) {
+  Delivery delivery;
+  delivery.key = {waiting.seq, target};
+  delivery.event = waiting.event;
+  delivery.answer_from = waiting.event->received_at;
+  return delivery;
 }
 
 // SQLite keeps the WAL beside the file a link leads to, so that is where all of it is looked for.
@@ -109,8 +117,11 @@ class SqliteInbox::Impl {
     if (const Result<void> marked = file_.markInUse(); !marked) {
       throw SqlError(SqlFault::kFatal, marked.error().message);
     }
-    for (const Target& target : reader_.openTargets())
-      lanes_.behind(target, reader_.newest(target));
+    for (const Target& target : reader_.openTargets()) {
+      reader_.open(target, [&](EventSeq seq, CompanyKey company) {
+        lanes_.addStored(target, company, seq);
+      });
+    }
     writer_ = std::make_unique<GroupCommit>(*database_, tables_, clock, metrics,
                                             commitSettings(settings, [this] { return inPlace(); }));
     upkeep_ = std::make_unique<Maintenance>(connect(settings), *writer_, tables_, clock, metrics,
@@ -150,19 +161,17 @@ class SqliteInbox::Impl {
     return counted(committed, seq);
   }
 
+  // Goes on only while there was nothing to hand out: the caller comes back for more.
   Result<std::vector<Delivery>> next(const Target& target, std::size_t max) {
-    MutexLock lock(paging_);
-    std::vector<Delivery> taken;
-    try {
-      appendReplayed(target, max, taken);
-      std::vector<Delivery> fresh = lanes_.take(target, max - taken.size());
-      std::move(fresh.begin(), fresh.end(), std::back_inserter(taken));
-      appendBacklog(target, max, taken);
-    } catch (const SqlError& error) {
-      const Error told = readFailed(error);
-      if (taken.empty()) return told;
+    std::vector<Delivery> given;
+    while (given.empty()) {
+      const std::vector<WaitingLanes::Taken> taken = lanes_.take(target, std::min(max, kPageRows));
+      if (taken.empty()) break;
+      if (const Result<void> read = give(target, taken, given); !read && given.empty()) {
+        return read.error();
+      }
     }
-    return taken;
+    return given;
   }
 
   Result<std::vector<Target>> openTargets() {
@@ -250,18 +259,17 @@ class SqliteInbox::Impl {
     return found.take().body;
   }
 
-  // Holds up next() until the commit: a page read in between could miss or double what is replayed.
   Result<void> replay(const DeliveryKey& key, std::span<const Target> targets) {
     const std::vector<Target> own{key.target};
     if (targets.empty()) targets = own;
-    if (Result<void> fit = fitForReplay(key.seq, targets); !fit) return fit;
-    MutexLock lock(paging_);
+    Result<CompanyKey> company = fitForReplay(key.seq, targets);
+    if (!company) return company.takeError();
     return writer_->commit(
-        Strength::kPower, [&] { return tables_.replay(key, targets); },
+        Strength::kPower, [&] { return tables_.replay(key, targets, company.value()); },
         [&](const Result<void>& outcome) {
           if (!outcome) return;
           for (const Target& target : targets) {
-            lanes_.replayed({key.seq, target});
+            lanes_.addStored(target, company.value(), key.seq);
             tellReady(target);
           }
         });
@@ -296,38 +304,41 @@ class SqliteInbox::Impl {
     if (ready_) ready_(target);
   }
 
-  void appendReplayed(const Target& target, std::size_t max, std::vector<Delivery>& taken)
-      REQUIRES(paging_) {
-    const std::vector<EventSeq> seqs = lanes_.takeReplayed(target, std::min(max, kPageRows));
-    try {
-      append(reader_.byKey(target, seqs), taken);
-    } catch (const SqlError&) {
-      for (const EventSeq seq : seqs) lanes_.replayed({seq, target});
-      throw;
+  // What cannot be read now, or would be too much at once, waits on.
+  Result<void> give(const Target& target, std::span<const WaitingLanes::Taken> taken,
+                    std::vector<Delivery>& given) {
+    std::size_t bytes_read = 0;
+    Result<void> outcome;
+    for (const WaitingLanes::Taken& one : taken) {
+      if (one.waiting.event) {
+        given.push_back(freshDelivery(one.waiting, target));
+      } else if (!outcome || bytes_read >= kPageBytes) {
+        lanes_.putBack(target, one);
+      } else {
+        outcome = giveStored(target, one, given, bytes_read);
+      }
     }
+    return outcome;
   }
 
-  // Goes on only while pages hold nothing to hand out: the caller comes back for more.
-  void appendBacklog(const Target& target, std::size_t max, std::vector<Delivery>& taken)
-      REQUIRES(paging_) {
-    bool found = false;
-    while (!found && taken.size() < max) {
-      const std::optional<FreshLanes::Page> wanted = lanes_.wanted(target);
-      if (!wanted) return;
-      const std::size_t rows = std::min(max - taken.size(), kPageRows);
-      InboxReader::Page page = reader_.page(target, wanted->after, rows, kPageBytes);
-      lanes_.loaded(target, *wanted, page.last, page.complete);
-      found = !page.deliveries.empty();
-      append(std::move(page), taken);
+  Result<void> giveStored(const Target& target, const WaitingLanes::Taken& one,
+                          std::vector<Delivery>& given, std::size_t& bytes_read) {
+    const DeliveryKey key{one.waiting.seq, target};
+    Result<InboxReader::Found> found = reading([&] { return reader_.delivery(key); });
+    if (!found) {
+      lanes_.putBack(target, one);
+      return found.takeError();
     }
+    if (found.value().unreadable) setAside(key);
+    if (!found.value().delivery) return {};
+    given.push_back(std::move(*found.value().delivery));
+    bytes_read += given.back().event->body.size();
+    return {};
   }
 
-  void append(InboxReader::Page page, std::vector<Delivery>& taken) {
-    std::move(page.deliveries.begin(), page.deliveries.end(), std::back_inserter(taken));
-    for (const DeliveryKey& key : page.unreadable) {
-      logError("inbox", "a stored body is no event", {{"target", key.target}, {"seq", key.seq}});
-      settle({{key, Settlement::To::kDead, End::kRejected, {}, "its stored body is no event"}});
-    }
+  void setAside(const DeliveryKey& key) {
+    logError("inbox", "a stored body is no event", {{"target", key.target}, {"seq", key.seq}});
+    settle({{key, Settlement::To::kDead, End::kRejected, {}, "its stored body is no event"}});
   }
 
   Result<InboxReader::Stored> storedBody(EventSeq seq) {
@@ -339,17 +350,17 @@ class SqliteInbox::Impl {
     return std::move(*found.value());
   }
 
-  Result<void> fitForReplay(EventSeq seq, std::span<const Target> targets) {
+  // Whose event it is, if it can be replayed.
+  Result<CompanyKey> fitForReplay(EventSeq seq, std::span<const Target> targets) {
     for (const Target& target : targets) {
       if (target != kParkedTarget && target != kUnroutedTarget) continue;
       return Error{ErrorKind::kInvalid, "cannot be replayed for " + target};
     }
     Result<InboxReader::Stored> stored = storedBody(seq);
     if (!stored) return stored.takeError();
-    if (!parseEvent(stored.value().body, stored.value().received_at)) {
-      return Error{ErrorKind::kInvalid, "its body is no event"};
-    }
-    return {};
+    const Result<ParsedEvent> parsed = parseEvent(stored.value().body, stored.value().received_at);
+    if (!parsed) return Error{ErrorKind::kInvalid, "its body is no event"};
+    return companyKey(parsed.value().event->company_id);
   }
 
   template <typename Read>
@@ -387,12 +398,11 @@ class SqliteInbox::Impl {
   InboxTables tables_;
   InboxReader reader_;
   InboxViews views_;
-  FreshLanes lanes_;
+  WaitingLanes lanes_;
   DiskSpace disk_;
   Counter accepted_;
   Counter duplicates_;
   PendingRecords pending_;
-  Mutex paging_;                              // one reader of backlogs at a time
   std::function<void(const Target&)> ready_;  // set before the first accept, as the header says
   std::unique_ptr<GroupCommit> writer_;
   std::unique_ptr<Maintenance> upkeep_;

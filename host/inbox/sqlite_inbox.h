@@ -3,7 +3,7 @@
 // docs/decisions/0002-sqlite-inbox.md.
 //
 //   callers ──▶ GroupCommit (one writer thread) ──▶ InboxTables ──▶ file
-//   next()  ──▶ FreshLanes (memory), else InboxReader (a second connection)
+//   next()  ──▶ WaitingLanes (memory), else InboxReader (a second connection)
 //   Maintenance: checkpoints and retention on a third
 //
 // Threads: every method from any thread. Callbacks (onReady, onFailure, record's done) run on the

@@ -44,6 +44,25 @@ EventSeq accept(Means& means, const std::string& id, const std::vector<Target>& 
   return accepted.value().seq;
 }
 
+template <typename Means>
+void acceptOf(Means& means, const std::string& company) {
+  const std::string id = company + std::to_string(means.inbox().stats().take().events);
+  const EventPtr event = eventNamed(id, means.clock().wallNow(), company);
+  REQUIRE(means.inbox().accept(event, std::vector<Target>{"a"}).ok());
+}
+
+std::vector<EventSeq> takeSeqs(Inbox& inbox, std::size_t max) {
+  std::vector<EventSeq> seqs;
+  const std::vector<Delivery> taken = inbox.next("a", max).take();
+  for (const Delivery& delivery : taken) seqs.push_back(delivery.key.seq);
+  return seqs;
+}
+
+std::vector<EventSeq> sorted(std::vector<EventSeq> seqs) {
+  std::sort(seqs.begin(), seqs.end());
+  return seqs;
+}
+
 std::vector<EventSeq> takeAll(Inbox& inbox, const Target& target) {
   std::vector<EventSeq> seqs;
   for (;;) {
@@ -107,6 +126,26 @@ TEST_SUITE("inbox contract") {
 
     CHECK(one < two);
     CHECK(means.inbox().stats().take().events == 2);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: one company's flood is handed out in turn with the others", Means,
+                     MemoryMeans, SqliteMeans) {
+    MeansSettings settings;
+    SUBCASE("from memory") {}
+    SUBCASE("from disk") { settings.in_memory = 3; }
+    SUBCASE("in the next process") { settings.in_memory = 0; }
+    Means means(settings);
+    for (int n = 1; n <= 300; ++n) acceptOf(means, "flood");
+    acceptOf(means, "acme");   // 301
+    acceptOf(means, "other");  // 302
+    acceptOf(means, "acme");   // 303
+    if (settings.in_memory == 0) means.restart();
+
+    CHECK(sorted(takeSeqs(means.inbox(), 3)) == std::vector<EventSeq>{1, 301, 302});
+    CHECK(sorted(takeSeqs(means.inbox(), 2)) == std::vector<EventSeq>{2, 303});
+    const std::vector<EventSeq> rest = takeAll(means.inbox(), "a");
+    CHECK(rest.size() == 298);
+    CHECK(rest == sorted(rest));
   }
 
   TEST_CASE_TEMPLATE("inbox: accept reports a duplicate when the id was stored before", Means,

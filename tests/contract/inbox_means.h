@@ -16,8 +16,10 @@
 
 namespace modhost::host {
 
-inline EventPtr eventNamed(const std::string& id, WallTime received_at) {
-  Result<ParsedEvent> parsed = parseEvent(chosenEventBody(id), received_at);
+inline EventPtr eventNamed(const std::string& id, WallTime received_at,
+                           const std::string& company = "202") {
+  Result<ParsedEvent> parsed =
+      parseEvent(chosenEventBody(id, "Which fees apply?", "chat_aa11", company), received_at);
   MODHOST_ASSERT(parsed.ok());
   return parsed.value().event;
 }

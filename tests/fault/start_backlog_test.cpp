@@ -52,7 +52,7 @@ void addBacklog(const std::string& file, std::int64_t count) {
   run(db, numbers +
               "INSERT INTO delivery SELECT (SELECT id FROM target), n, 1, 0, 0, 0, 0, 0, 0, "
               "NULL, " +
-              now_ms + ", 1 FROM number");
+              now_ms + ", 1, 7 FROM number");
   run(db, "UPDATE inbox SET last_seq = " + n + ", waiting = " + n + ", events = " + n);
   run(db, "COMMIT");
   sqlite3_close(db);

@@ -66,10 +66,11 @@ void MemoryInbox::onFailure(std::function<void(const Error&)> failed) {
 Result<std::vector<Delivery>> MemoryInbox::next(const Target& target, std::size_t max) {
   MutexLock lock(mutex_);
   std::vector<Delivery> taken;
-  std::set<EventSeq>& unhanded = unhanded_[target];
-  while (taken.size() < max && !unhanded.empty()) {
-    taken.push_back(handedOut({*unhanded.begin(), target}));
-    unhanded.erase(unhanded.begin());
+  Unhanded& unhanded = unhanded_[target];
+  while (taken.size() < max) {
+    const std::optional<EventSeq> seq = unhanded.take();
+    if (!seq) break;
+    taken.push_back(handedOut({*seq, target}));
   }
   return taken;
 }
@@ -276,7 +277,9 @@ void MemoryInbox::restart() {
     if (delivery.life.state == DeliveryState::kRunning && recoverLife(delivery.life)) {
       addRecord(delivery, attempt, End::kInterrupted, givenUpWhy(key.target));
     }
-    if (isOpen(delivery.life.state)) unhanded_[key.target].insert(key.seq);
+    if (isOpen(delivery.life.state)) {
+      unhanded_[key.target].add(*events_.at(key.seq).event, key.seq);
+    }
   }
 }
 
@@ -292,6 +295,21 @@ void MemoryInbox::flush() {
   while (calling_ || !callbacks_.empty()) changed_.wait(mutex_);
 }
 
+void MemoryInbox::Unhanded::add(const Event& event, EventSeq seq) {
+  companies[companyKey(event.company_id)].insert(seq);
+}
+
+std::optional<EventSeq> MemoryInbox::Unhanded::take() {
+  if (companies.empty()) return std::nullopt;
+  auto turn = companies.upper_bound(served_last);
+  if (turn == companies.end()) turn = companies.begin();
+  served_last = turn->first;
+  const EventSeq seq = *turn->second.begin();
+  turn->second.erase(turn->second.begin());
+  if (turn->second.empty()) companies.erase(turn);
+  return seq;
+}
+
 Result<EventSeq> MemoryInbox::storeEvent(const EventPtr& event) {
   if (!ids_.emplace(event->id, last_seq_ + 1).second) {
     return Error{ErrorKind::kDuplicate, "an event with this id is stored"};
@@ -304,8 +322,9 @@ Result<EventSeq> MemoryInbox::storeEvent(const EventPtr& event) {
 void MemoryInbox::addDelivery(const DeliveryKey& key, const DeliveryLife& life) {
   StoredDelivery& delivery = deliveries_[key];
   delivery.life = life;
-  delivery.answer_from = events_.at(key.seq).event->received_at;
-  unhanded_[key.target].insert(key.seq);
+  const Event& event = *events_.at(key.seq).event;
+  delivery.answer_from = event.received_at;
+  unhanded_[key.target].add(event, key.seq);
 }
 
 void MemoryInbox::settleOne(const Settlement& settlement) {

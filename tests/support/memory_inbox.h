@@ -20,6 +20,7 @@
 #include "host/inbox/dead_letters.h"
 #include "host/inbox/delivery_life.h"
 #include "host/inbox/inbox.h"
+#include "host/inbox/waiting_lanes.h"
 
 namespace modhost::host {
 
@@ -82,6 +83,15 @@ class MemoryInbox final : public Inbox, public DeadLetters {
     std::string why;
   };
 
+  // Of one target; companies take turns.
+  struct Unhanded {
+    std::map<CompanyKey, std::set<EventSeq>> companies;
+    CompanyKey served_last = 0;
+
+    void add(const Event& event, EventSeq seq);
+    std::optional<EventSeq> take();
+  };
+
   Result<EventSeq> storeEvent(const EventPtr& event) REQUIRES(mutex_);
   void addDelivery(const DeliveryKey& key, const DeliveryLife& life) REQUIRES(mutex_);
   void settleOne(const Settlement& settlement) REQUIRES(mutex_);
@@ -110,7 +120,7 @@ class MemoryInbox final : public Inbox, public DeadLetters {
   std::map<EventSeq, StoredEvent> events_ GUARDED_BY(mutex_);
   std::map<std::string, EventSeq> ids_ GUARDED_BY(mutex_);
   std::map<DeliveryKey, StoredDelivery> deliveries_ GUARDED_BY(mutex_);
-  std::map<Target, std::set<EventSeq>> unhanded_ GUARDED_BY(mutex_);
+  std::map<Target, Unhanded> unhanded_ GUARDED_BY(mutex_);
   EventSeq last_seq_ GUARDED_BY(mutex_) = 0;
   std::int64_t last_dead_number_ GUARDED_BY(mutex_) = 0;
   std::int64_t ambiguous_creates_ GUARDED_BY(mutex_) = 0;

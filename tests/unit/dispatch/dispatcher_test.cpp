@@ -119,6 +119,21 @@ TEST_SUITE("dispatcher") {
     CHECK(stage.runner("logger").started() == Names{"f1", "f2", "a1", "f3"});
   }
 
+  TEST_CASE("dispatcher: a flood that fills the window and waits beyond it keeps its turn too") {
+    DispatchStage stage;
+    stage.settings.window = 4;
+    stage.addLane("logger");
+    stage.start();
+    for (int n = 0; n < 100; ++n) {
+      stage.accept("f" + std::to_string(n), {"logger"}, "c", "flood");
+    }
+    stage.accept("a1", {"logger"}, "c", "acme");
+
+    for (const char* id : {"f0", "f1", "f2"}) stage.end("logger", id);
+
+    CHECK(stage.runner("logger").started() == Names{"f0", "f1", "f2", "a1"});
+  }
+
   TEST_CASE("dispatcher: at most a window of deliveries is in memory and the rest follows") {
     DispatchStage stage;
     stage.settings.window = 4;

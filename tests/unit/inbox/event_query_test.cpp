@@ -41,7 +41,7 @@ void fill(SqliteInbox& inbox, const std::string& path) {
                      "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM n WHERE i<6000) "
                      "INSERT INTO event SELECT i,'e'||i,0,1,0,1 FROM n;"
                      "INSERT INTO delivery SELECT (SELECT id FROM target WHERE name='a'),seq,1,0,0,"
-                     "0,0,0,0,NULL,0,1 FROM event WHERE seq>1;"
+                     "0,0,0,0,NULL,0,1,7 FROM event WHERE seq>1;"
                      "INSERT INTO dead_letter SELECT 100+seq,seq,(SELECT id FROM target WHERE "
                      "name='b'),0,4,'why',1,0,0 FROM event WHERE seq>1 AND seq%3=0;"
                      "COMMIT",
