@@ -36,28 +36,33 @@ void Closings::done(const ClosingCallsDone& message) {
   if (!message.all_accepted) return retryOrGiveUp(open);
   open.ending.steps_owed = false;
   if (open.apologising) open.ending.apology_owed = false;
-  pursue(message.key);
+  due_.insert(message.key);
 }
 
 void Closings::wake(EventSeq seq) {
-  std::vector<DeliveryKey> waiting;
   for (auto it = open_.lower_bound({seq, ""}); it != open_.end() && it->first.seq == seq; ++it) {
-    if (it->second.state == State::kWaitingForSiblings) waiting.push_back(it->first);
+    if (it->second.state == State::kWaitingForSiblings) due_.insert(it->first);
   }
-  for (const DeliveryKey& key : waiting) pursue(key);
 }
 
 void Closings::fire(SteadyTime now) {
-  for (const DeliveryKey& key : timers_.takeDue(now)) pursue(key);
+  for (const DeliveryKey& key : timers_.takeDue(now)) due_.insert(key);
+}
+
+void Closings::pursueDue() {
+  const std::set<DeliveryKey> due = std::exchange(due_, {});
+  const std::map<EventSeq, int> in_inbox = countOpen(doubtful(due));
+  for (const DeliveryKey& key : due) pursue(key, in_inbox);
 }
 
 // The one place that decides what is next for a closing: the apology if it may go (the same round
 // closes the steps), else the steps, else waiting, and with nothing owed the end.
-void Closings::pursue(const DeliveryKey& key) {
+void Closings::pursue(const DeliveryKey& key, const std::map<EventSeq, int>& in_inbox) {
   Open& open = open_.at(key);
   timers_.cancel(key);
   const Ending& ending = open.ending;
-  const Turn turn = ending.apology_owed ? turnToApologise(key, ending.stale_at) : Turn::kLater;
+  const Turn turn =
+      ending.apology_owed ? turnToApologise(key, ending.stale_at, in_inbox) : Turn::kLater;
   if (turn == Turn::kNow) return callGuard(open, true);
   if (ending.steps_owed) return callGuard(open, false);
   if (ending.apology_owed) return waitForSiblings(open, turn);
@@ -111,13 +116,35 @@ void Closings::settle(const DeliveryKey& key, Settlement::To to) {
   owner_.settle(ending, to);
 }
 
-Closings::Turn Closings::turnToApologise(const DeliveryKey& key, SteadyTime stale_at) {
-  if (clock_.steadyNow() >= stale_at) return Turn::kNow;
+// The events whose siblings decide about an apology.
+std::vector<EventSeq> Closings::doubtful(const std::set<DeliveryKey>& keys) const {
+  std::vector<EventSeq> seqs;
+  for (const DeliveryKey& key : keys) {
+    const Ending& ending = open_.at(key).ending;
+    if (ending.apology_owed && clock_.steadyNow() < ending.stale_at) seqs.push_back(key.seq);
+  }
+  return seqs;
+}
+
+// Empty when the inbox does not say.
+std::map<EventSeq, int> Closings::countOpen(const std::vector<EventSeq>& seqs) {
+  std::map<EventSeq, int> counts;
+  if (seqs.empty()) return counts;
   owner_.flush();
-  const Result<int> in_inbox = inbox_.openDeliveries(key.seq);
-  if (in_inbox) return turnAmongSiblings(key, in_inbox.value());
-  owner_.inbox_failed(in_inbox.error());
-  return Turn::kUnknown;
+  const Result<std::vector<int>> open = inbox_.openDeliveriesOf(seqs);
+  if (!open) {
+    owner_.inbox_failed(open.error());
+    return counts;
+  }
+  for (std::size_t i = 0; i < seqs.size(); ++i) counts[seqs[i]] = open.value()[i];
+  return counts;
+}
+
+Closings::Turn Closings::turnToApologise(const DeliveryKey& key, SteadyTime stale_at,
+                                         const std::map<EventSeq, int>& in_inbox) const {
+  if (clock_.steadyNow() >= stale_at) return Turn::kNow;
+  const auto found = in_inbox.find(key.seq);
+  return found == in_inbox.end() ? Turn::kUnknown : turnAmongSiblings(key, found->second);
 }
 
 // Siblings that owe an apology themselves would wait for one another: the first of them goes.

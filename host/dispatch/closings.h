@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "host/base/clock.h"
 #include "host/dispatch/dispatch_mailbox.h"
@@ -57,12 +58,16 @@ class Closings {
   // A delivery of this event has ended, or is only here any more: what waited for it may go on.
   void wake(EventSeq seq);
 
-  // Does what has become due.
+  // What time made due.
   void fire(SteadyTime now);
   std::optional<SteadyTime> wakeAt() const { return timers_.next(); }
 
-  // Some round of closing calls is out.
-  bool calling() const { return calls_out_ > 0; }
+  // Goes on with all that was added, done, woken or became due since the last call; asks the inbox
+  // once for all of it.
+  void pursueDue();
+
+  // Some round of closing calls is out, or due.
+  bool busy() const { return calls_out_ > 0 || !due_.empty(); }
 
  private:
   enum class State { kCalling = 1, kBackingOff, kWaitingForSiblings };
@@ -75,12 +80,15 @@ class Closings {
   };
   enum class Turn { kNow = 1, kLater, kUnknown };
 
-  void pursue(const DeliveryKey& key);
+  void pursue(const DeliveryKey& key, const std::map<EventSeq, int>& in_inbox);
   void callGuard(Open& open, bool apologise);
   void waitForSiblings(Open& open, Turn turn);
   void retryOrGiveUp(Open& open);
   void settle(const DeliveryKey& key, Settlement::To to);
-  Turn turnToApologise(const DeliveryKey& key, SteadyTime stale_at);
+  std::vector<EventSeq> doubtful(const std::set<DeliveryKey>& keys) const;
+  std::map<EventSeq, int> countOpen(const std::vector<EventSeq>& seqs);
+  Turn turnToApologise(const DeliveryKey& key, SteadyTime stale_at,
+                       const std::map<EventSeq, int>& in_inbox) const;
   Turn turnAmongSiblings(const DeliveryKey& key, int in_inbox) const;
 
   Inbox& inbox_;
@@ -92,6 +100,7 @@ class Closings {
 
   std::map<DeliveryKey, Open> open_;  // siblings stand side by side
   Timers<DeliveryKey> timers_;
+  std::set<DeliveryKey> due_;
   int calls_out_ = 0;
 };
 

@@ -6,11 +6,20 @@
 #include "host/dispatch/dispatch_loop.h"
 
 namespace modhost::host {
+namespace {
+
+// A closing may be repeated for hours, and needs the names only.
+EventPtr withoutBody(Event event) {
+  event.body = {};
+  return std::make_shared<const Event>(std::move(event));
+}
+
+}  // namespace
 
 // --- ending an attempt ---
 
-void DispatchLoop::leaveModule(LaneState& lane, Held& held) {
-  held.ended_at = clock_.steadyNow();
+void DispatchLoop::leaveModule(LaneState& lane, Held& held, SteadyTime ended_at) {
+  held.ended_at = ended_at;
   const std::chrono::duration<double> seconds = held.ended_at - held.started_at;
   lane.metrics.attempt_seconds.observe(seconds.count());
   lane.metrics.running.add(-1);
@@ -144,6 +153,9 @@ void DispatchLoop::close(LaneState& lane, Ending ending) {
     settlements_.push_back({key, Settlement::To::kClosing, ending.end, {}, ending.error});
   }
   ++lane.closing;
+  lane.metrics.closings.add(1);
+  lane.bytes -= ending.delivery.event->body.size();
+  ending.delivery.event = withoutBody(*ending.delivery.event);
   closings_.add(std::move(ending));
 }
 
@@ -161,10 +173,13 @@ void DispatchLoop::release(LaneState& lane, const Held& held) {
   lane.held.erase(seq);
 }
 
-void DispatchLoop::tellSiblings() {
-  while (!ended_.empty()) {
+// What has ended may let a sibling's closing go on, which may end too.
+void DispatchLoop::endTurn() {
+  do {
     for (const EventSeq seq : std::exchange(ended_, {})) closings_.wake(seq);
-  }
+    closings_.pursueDue();
+  } while (!ended_.empty());
+  flush();
 }
 
 void DispatchLoop::flush() {

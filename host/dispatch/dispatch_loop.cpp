@@ -27,6 +27,7 @@ namespace {
 
 // Taken from the inbox at once, so that window_bytes is overshot by few bodies.
 constexpr std::size_t kTakenAtOnce = 64;
+constexpr int kSlicesPerTurn = 4;
 
 Milliseconds clamped(Milliseconds value, Milliseconds max) {
   return std::clamp(value, Milliseconds{}, max);
@@ -48,6 +49,7 @@ DispatchLoop::DispatchLoop(Inbox& inbox, Guard& guard, Clock& clock, Metrics& me
                 {[this](const Ending& ending, Settlement::To to) {
                    LaneState& lane = laneOf(ending.delivery.key.target);
                    --lane.closing;
+                   lane.metrics.closings.add(-1);
                    settleEnded(lane, ending, to);
                  },
                  [this] { flush(); }, [this](const Error& error) { inboxFailed(error); }}) {
@@ -62,10 +64,10 @@ void DispatchLoop::run() {
   while (!finished()) {
     takeWork();
     const bool started = startReady();
-    tellSiblings();
-    flush();
+    endTurn();
     // What was started made room for more, so that is looked at before sleeping.
-    read(mailbox_->take(started ? clock_.steadyNow() : wakeAt()));
+    const bool awake = started || mayTakeAny() || finished();
+    read(mailbox_->take(awake ? clock_.steadyNow() : wakeAt()));
     fireTimers();
   }
   flush();
@@ -80,7 +82,7 @@ void DispatchLoop::takeWork() {
     if (!lane.configured()) endUnconfigured(lane);
     refill(lane);
     expire(lane);
-    lane.metrics.held.set(static_cast<double>(lane.held.size() + lane.closing));
+    lane.metrics.held.set(static_cast<double>(lane.held.size()));
   }
 }
 
@@ -105,11 +107,12 @@ void DispatchLoop::endUnconfigured(LaneState& lane) {
   }
 }
 
-// As soon as there is room for one: it may be of a company whose turn it is.
+// As soon as there is room for one: it may be of a company whose turn it is. A few slices per turn:
+// what ends as it comes in makes room at once, and a whole backlog of it would keep the loop from
+// everything else.
 void DispatchLoop::refill(LaneState& lane) {
-  while (lane.more && takingWork()) {
+  for (int slice = 0; slice < kSlicesPerTurn && mayTake(lane); ++slice) {
     const std::size_t room = lane.room(settings_);
-    if (room == 0) return;
     Result<std::vector<Delivery>> taken = inbox_.next(lane.target, std::min(room, kTakenAtOnce));
     if (!taken) return inboxFailed(taken.error());
     lane.more = !taken.value().empty();
@@ -207,7 +210,7 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
   held.runner->start(
       {token, held.delivery.event, held.delivery.attempts, held.deadline, held.guarded, held.alone},
       [mailbox = mailbox_, key, token](AttemptEnd end) {
-        mailbox->post(AttemptEnded{key, token, std::move(end)});
+        mailbox->postEnded(key, token, std::move(end));
       });
   held.guarded->watchForStop([mailbox = mailbox_, key, token] {
     mailbox->post(AttemptStopped{key, token});
@@ -230,7 +233,7 @@ void DispatchLoop::on(const AttemptEnded& message) {
   Held* held = find(lane, message.key, message.token);
   if (held == nullptr || held->phase == Held::Phase::kFencing) return;  // too late to matter
   held->end = message.end;
-  leaveModule(lane, *held);
+  leaveModule(lane, *held, message.at);
 }
 
 void DispatchLoop::on(const AttemptQuiet& message) {
@@ -296,7 +299,7 @@ void DispatchLoop::giveUp(LaneState& lane, Held& held) {
   held.runner->abandon(held.token);
   lane.metrics.overruns.add();
   held.end.text = "still running after its deadline and overrun_grace";
-  leaveModule(lane, held);
+  leaveModule(lane, held, clock_.steadyNow());
 }
 
 void DispatchLoop::handBackRunning() {
@@ -306,7 +309,7 @@ void DispatchLoop::handBackRunning() {
       if (!held.withModule()) continue;
       held.handing_back = true;
       held.runner->cancel(held.token);
-      leaveModule(lane, held);
+      leaveModule(lane, held, clock_.steadyNow());
     }
   }
 }
@@ -361,9 +364,18 @@ Held* DispatchLoop::find(LaneState& lane, const DeliveryKey& key, AttemptToken t
 
 bool DispatchLoop::takingWork() const { return !storage_failed_ && !drain_until_ && !pause_until_; }
 
+bool DispatchLoop::mayTake(const LaneState& lane) const {
+  return lane.more && takingWork() && lane.room(settings_) > 0;
+}
+
+bool DispatchLoop::mayTakeAny() const {
+  return std::any_of(lanes_.begin(), lanes_.end(),
+                     [this](const auto& named) { return mayTake(named.second); });
+}
+
 bool DispatchLoop::finished() const {
   if (!drain_until_ || attempts_out_ > 0) return false;
-  return drained_ || !closings_.calling();
+  return drained_ || !closings_.busy();
 }
 
 std::optional<SteadyTime> DispatchLoop::wakeAt() const {

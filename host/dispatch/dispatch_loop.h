@@ -61,7 +61,7 @@ class DispatchLoop {
   void handBackRunning();
 
   // Ending an attempt.
-  void leaveModule(LaneState& lane, Held& held);
+  void leaveModule(LaneState& lane, Held& held, SteadyTime ended_at);
   void letGo(Held& held);
   void decide(LaneState& lane, Held& held);
   Fate fateOf(const LaneState& lane, const Held& held, bool answered) const;
@@ -76,7 +76,7 @@ class DispatchLoop {
   void close(LaneState& lane, Ending ending);
   void settleEnded(LaneState& lane, const Ending& ending, Settlement::To to);
   void release(LaneState& lane, const Held& held);
-  void tellSiblings();
+  void endTurn();
   void flush();
 
   // Small answers.
@@ -87,6 +87,8 @@ class DispatchLoop {
   LaneState& laneOf(const Target& target);
   Held* find(LaneState& lane, const DeliveryKey& key, AttemptToken token);
   bool takingWork() const;
+  bool mayTake(const LaneState& lane) const;
+  bool mayTakeAny() const;
   bool finished() const;
   std::optional<SteadyTime> wakeAt() const;
 

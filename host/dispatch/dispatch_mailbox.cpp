@@ -24,6 +24,13 @@ void DispatchMailbox::post(DispatchMessage message) {
   arrived_.notifyOne();
 }
 
+void DispatchMailbox::postEnded(const DeliveryKey& key, AttemptToken token, AttemptEnd end) {
+  MutexLock lock(mutex_);
+  if (closed_) return;
+  mail_.messages.push_back(AttemptEnded{key, token, std::move(end), clock_.steadyNow()});
+  arrived_.notifyOne();
+}
+
 void DispatchMailbox::stop() {
   MutexLock lock(mutex_);
   mail_.stop = true;

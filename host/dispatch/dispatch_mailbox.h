@@ -23,6 +23,7 @@ struct AttemptEnded {
   DeliveryKey key;
   AttemptToken token = 0;
   AttemptEnd end;
+  SteadyTime at{};
 };
 
 // A fenced attempt has nothing on the wire any more.
@@ -69,6 +70,8 @@ class DispatchMailbox {
 
   void ready(const Target& target);
   void post(DispatchMessage message);
+  // The module has come back just now.
+  void postEnded(const DeliveryKey& key, AttemptToken token, AttemptEnd end);
   void stop();
   void hurry();  // stop(), without the drain
   // Nobody will take any more: what comes later is dropped.

@@ -33,8 +33,11 @@ LaneMetrics::LaneMetrics(Metrics& metrics, const Target& target)
       running(
           metrics.gauge("modhost_running", "Attempts the module has now.", {{"module", target}})),
       held(metrics.gauge("modhost_deliveries_held",
-                         "Deliveries in memory: waiting, running, closing; at most the window.",
+                         "Deliveries in memory, waiting or running; at most the window.",
                          {{"module", target}})),
+      closings(metrics.gauge("modhost_closings",
+                             "Deliveries that ended while their chat is still owed something.",
+                             {{"module", target}})),
       retries(metrics.counter("modhost_retries_total",
                               "Attempts after which the delivery waits for another.",
                               {{"module", target}})),
@@ -97,9 +100,9 @@ std::vector<EventSeq> LaneState::takeReady(SteadyTime now, const DispatchSetting
 }
 
 std::size_t LaneState::room(const DispatchSettings& settings) const {
-  const std::size_t taken = held.size() + closing;
-  if (taken >= settings.window || bytes >= settings.window_bytes) return 0;
-  return settings.window - taken;
+  if (closing >= kClosingsPerPlace * settings.window) return 0;
+  if (held.size() >= settings.window || bytes >= settings.window_bytes) return 0;
+  return settings.window - held.size();
 }
 
 }  // namespace modhost::host

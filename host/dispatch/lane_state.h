@@ -49,11 +49,16 @@ struct LaneMetrics {
   Histogram attempt_seconds;
   Gauge running;
   Gauge held;
+  Gauge closings;
   Counter retries;
   Counter overruns;
   Counter steps_left_open;
   Counter apologies_due;
 };
+
+// Closings stand beside the window, so that chats nobody can write to keep no others waiting. They
+// are small (no body), but not without a bound: so many for each place of the window.
+inline constexpr std::size_t kClosingsPerPlace = 16;
 
 struct LaneState {
   // A `lane` without a runner is that of a module which is no longer configured.
@@ -84,7 +89,7 @@ struct LaneState {
   LaneQueue queue;  // of those in `held`: waiting and out
   std::map<EventSeq, Held> held;
   std::size_t closing = 0;  // handed over to Closings
-  std::size_t bytes = 0;    // of the bodies of both
+  std::size_t bytes = 0;    // of the bodies of those in `held`
   int running = 0;          // attempts the serving runner has: kRunning, kOverrunning
   int running_alone = 0;    // of them, in workers of their own
   bool more = true;         // the inbox may have something for it

@@ -198,9 +198,10 @@ class Inbox {
   // again only in the next process.
   virtual void settle(std::vector<Settlement> settlements) = 0;
 
-  // How many of the event's deliveries are neither done nor dead, after every settle() made before.
+  // How many deliveries of each event are neither done nor dead, after every settle() made before.
   // Blocks for one commit.
-  virtual Result<int> openDeliveries(EventSeq seq) = 0;
+  virtual Result<std::vector<int>> openDeliveriesOf(std::span<const EventSeq> seqs) = 0;
+  Result<int> openDeliveries(EventSeq seq);
 
   // The ledger of one delivery (and its event's answer), after every record() made before. Blocks
   // for a read.
@@ -211,5 +212,11 @@ class Inbox {
 
   virtual Result<InboxStats> stats() = 0;
 };
+
+inline Result<int> Inbox::openDeliveries(EventSeq seq) {
+  Result<std::vector<int>> open = openDeliveriesOf({&seq, 1});
+  if (!open) return open.takeError();
+  return open.value().front();
+}
 
 }  // namespace modhost::host

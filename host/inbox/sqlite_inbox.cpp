@@ -193,10 +193,11 @@ class SqliteInbox::Impl {
     writer_->enqueue(std::move(write));
   }
 
-  Result<int> openDeliveries(EventSeq seq) {
-    int open = 0;
+  Result<std::vector<int>> openDeliveriesOf(std::span<const EventSeq> seqs) {
+    std::vector<int> open;
     const Result<void> committed = writer_->commit(Strength::kProcess, [&]() -> Result<void> {
-      open = tables_.openDeliveries(seq);
+      open.clear();
+      for (const EventSeq seq : seqs) open.push_back(tables_.openDeliveries(seq));
       return {};
     });
     if (!committed) return committed.error();
@@ -204,7 +205,7 @@ class SqliteInbox::Impl {
   }
 
   Result<Ledger> ledger(const DeliveryKey& key) {
-    pending_.waitForNone(key.seq);
+    pending_.waitForEarlier(key.seq);
     return reading([&] { return reader_.ledger(key); });
   }
 
@@ -458,7 +459,9 @@ void SqliteInbox::settle(std::vector<Settlement> settlements) {
   impl_->settle(std::move(settlements));
 }
 
-Result<int> SqliteInbox::openDeliveries(EventSeq seq) { return impl_->openDeliveries(seq); }
+Result<std::vector<int>> SqliteInbox::openDeliveriesOf(std::span<const EventSeq> seqs) {
+  return impl_->openDeliveriesOf(seqs);
+}
 
 Result<Ledger> SqliteInbox::ledger(const DeliveryKey& key) { return impl_->ledger(key); }
 

@@ -104,10 +104,12 @@ void MemoryInbox::settle(std::vector<Settlement> settlements) {
   for (const Settlement& settlement : settlements) settleOne(settlement);
 }
 
-Result<int> MemoryInbox::openDeliveries(EventSeq seq) {
+Result<std::vector<int>> MemoryInbox::openDeliveriesOf(std::span<const EventSeq> seqs) {
   MutexLock lock(mutex_);
   if (failure_) return *failure_;
-  return countOpen(seq);
+  std::vector<int> open;
+  for (const EventSeq seq : seqs) open.push_back(countOpen(seq));
+  return open;
 }
 
 Result<Ledger> MemoryInbox::ledger(const DeliveryKey& key) {

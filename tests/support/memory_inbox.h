@@ -42,7 +42,7 @@ class MemoryInbox final : public Inbox, public DeadLetters {
   Result<std::vector<Target>> openTargets() override;
   Result<void> begin(std::span<const Begin> begins) override;
   void settle(std::vector<Settlement> settlements) override;
-  Result<int> openDeliveries(EventSeq seq) override;
+  Result<std::vector<int>> openDeliveriesOf(std::span<const EventSeq> seqs) override;
   Result<Ledger> ledger(const DeliveryKey& key) override;
   void record(std::vector<LedgerEntry> entries, Done done) override;
   Result<InboxStats> stats() override;

@@ -237,6 +237,60 @@ TEST_SUITE("closings") {
     CHECK(stage.onlyDeadLetter().why == "it broke");
   }
 
+  TEST_CASE("closings: chats that nobody can write to leave the window to the others") {
+    DispatchStage stage;
+    stage.settings.window = 4;
+    stage.addAnswering("rag", 4);
+    stage.start();
+    stage.guard.failClosings(1'000);
+    for (int n = 0; n < 20; ++n) {
+      const std::string id = "a" + std::to_string(n);
+      stage.accept(id, {"rag"}, id);
+      stage.end("rag", id, Kind::kReject);
+    }
+    CHECK(stage.metricsSay("modhost_closings{module=\"rag\"} 20"));
+
+    stage.accept("b", {"rag"});
+
+    CHECK(stage.runner("rag").running() == std::vector<std::string>{"b"});
+  }
+
+  TEST_CASE("closings: closings have a bound of their own") {
+    DispatchStage stage;
+    stage.settings.window = 1;
+    stage.addAnswering();
+    stage.start();
+    stage.guard.failClosings(1'000);
+    for (int n = 0; n < 16; ++n) {
+      const std::string id = "a" + std::to_string(n);
+      stage.accept(id, {"rag"});
+      stage.end("rag", id, Kind::kReject);
+    }
+
+    stage.accept("b", {"rag"});
+
+    CHECK(stage.runner("rag").running().empty());
+    stage.guard.failClosings(0);
+    stage.advance(stage.settings.closing_backoff_max);
+    CHECK(stage.runner("rag").running() == std::vector<std::string>{"b"});
+  }
+
+  TEST_CASE("closings: what owes an apology at once asks for its siblings at once") {
+    DispatchStage stage;
+    stage.addAnswering();
+    stage.start();
+    for (int n = 0; n < 16; ++n) {
+      const std::string id = "e" + std::to_string(n);
+      stage.accept(id, {"rag"}, id);
+    }
+    stage.remove("rag");
+
+    stage.reconfigure();
+
+    CHECK(stage.faulty.askedOpen() == 1);
+    CHECK(stage.guard.closed().size() == 15);
+  }
+
   TEST_CASE("closings: a platform that is away for an hour is waited for") {
     DispatchStage stage;
     stage.addAnswering();

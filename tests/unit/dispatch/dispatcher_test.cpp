@@ -149,6 +149,21 @@ TEST_SUITE("dispatcher") {
     CHECK(stage.inbox.stats().take().done == 20);
   }
 
+  TEST_CASE("dispatcher: a backlog that ends as it comes in is worked off turn by turn") {
+    DispatchStage stage;
+    for (int n = 0; n < 5'000; ++n) stage.acceptUserMessage("e" + std::to_string(n), {"gone"});
+    int calls = 0;
+    std::int64_t settled_before_20th = 0;
+    stage.faulty.onNext([&] {
+      if (++calls == 20) settled_before_20th = stage.inbox.stats().take().dead;
+    });
+
+    stage.start();
+
+    CHECK(settled_before_20th >= 15 * 64);
+    CHECK(stage.inbox.stats().take().dead == 5'000);
+  }
+
   TEST_CASE("dispatcher: large bodies fill the window before its count does") {
     DispatchStage stage;
     stage.settings.window_bytes = 1;
@@ -327,6 +342,23 @@ TEST_SUITE("dispatcher") {
     stage.accept("e1", {"logger"});
 
     CHECK(stage.onlyDeadLetter().end == End::kOverran);
+  }
+
+  TEST_CASE("dispatcher: an end in time is one however late dispatch hears of it") {
+    DispatchStage stage;
+    Lane& lane = stage.addLane("logger");
+    lane.timeout = Milliseconds(10'000);
+    lane.retry = {2, Milliseconds(60'000), Milliseconds(60'000)};
+    stage.runner("logger").onStart([&](const std::string& event) {
+      stage.runner("logger").end(event, Kind::kFailed);
+      stage.clock.advance(Milliseconds(10'000));
+    });
+    stage.start();
+
+    const EventSeq seq = stage.accept("e1", {"logger"});
+
+    CHECK(stage.life(seq, "logger").state == DeliveryState::kWaiting);
+    CHECK(stage.life(seq, "logger").attempts == 1);
   }
 
   TEST_CASE("dispatcher: a report that comes after the host gave up changes nothing") {

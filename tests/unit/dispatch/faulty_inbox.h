@@ -2,6 +2,7 @@
 // that remembers what was begun together and how much was handed out.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -30,6 +31,14 @@ class FaultyInbox final : public Inbox {
     MutexLock lock(mutex_);
     return handed_out_;
   }
+  // Called on the dispatch thread before each next(). To be set before the dispatcher starts.
+  void onNext(std::function<void()> on_next) { on_next_ = std::move(on_next); }
+
+  // Calls of openDeliveriesOf(), each of which is a commit.
+  int askedOpen() const {
+    MutexLock lock(mutex_);
+    return asked_open_;
+  }
   int faultsLeft(const std::string& method) const {
     MutexLock lock(mutex_);
     const auto found = faults_.find(method);
@@ -49,6 +58,7 @@ class FaultyInbox final : public Inbox {
     inbox_.onFailure(std::move(failed));
   }
   Result<std::vector<Delivery>> next(const Target& target, std::size_t max) override {
+    if (on_next_) on_next_();
     MutexLock lock(mutex_);
     if (faulty("next")) return fault("next");
     Result<std::vector<Delivery>> taken = inbox_.next(target, max);
@@ -69,10 +79,11 @@ class FaultyInbox final : public Inbox {
   void settle(std::vector<Settlement> settlements) override {
     inbox_.settle(std::move(settlements));
   }
-  Result<int> openDeliveries(EventSeq seq) override {
+  Result<std::vector<int>> openDeliveriesOf(std::span<const EventSeq> seqs) override {
     MutexLock lock(mutex_);
+    ++asked_open_;
     if (faulty("openDeliveries")) return fault("openDeliveries");
-    return inbox_.openDeliveries(seq);
+    return inbox_.openDeliveriesOf(seqs);
   }
   Result<Ledger> ledger(const DeliveryKey& key) override { return inbox_.ledger(key); }
   void record(std::vector<LedgerEntry> entries, Done done) override {
@@ -88,10 +99,12 @@ class FaultyInbox final : public Inbox {
   }
 
   MemoryInbox& inbox_;
+  std::function<void()> on_next_;
   mutable Mutex mutex_;
   std::map<std::string, std::pair<ErrorKind, int>> faults_ GUARDED_BY(mutex_);
   std::vector<std::vector<Begin>> begins_ GUARDED_BY(mutex_);
   std::size_t handed_out_ GUARDED_BY(mutex_) = 0;
+  int asked_open_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace modhost::host

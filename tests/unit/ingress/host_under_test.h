@@ -44,7 +44,9 @@ class ScriptedInbox final : public Inbox {
   Result<std::vector<Target>> openTargets() override { return unknown(); }
   Result<void> begin(std::span<const Begin>) override { return unknown(); }
   void settle(std::vector<Settlement>) override {}
-  Result<int> openDeliveries(EventSeq) override { return unknown(); }
+  Result<std::vector<int>> openDeliveriesOf(std::span<const EventSeq>) override {
+    return unknown();
+  }
   Result<Ledger> ledger(const DeliveryKey&) override { return unknown(); }
   void record(std::vector<LedgerEntry>, Done) override {}
   Result<InboxStats> stats() override { return unknown(); }
