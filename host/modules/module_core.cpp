@@ -91,7 +91,7 @@ void ModuleCore::start(Attempt attempt, ModuleRunner::Ended ended) {
     if (failure.empty()) {
       MODHOST_ASSERT(running_.emplace(running->attempt.token, running).second);
       waiting_.push_back(running);
-      changed_.notifyAll();
+      wakeAnother();
     }
   }
   if (failure.empty()) return;
@@ -134,7 +134,7 @@ void ModuleCore::abandon(AttemptToken token) {
     sink_->log(LogLevel::kWarn, {},
                std::string("no thread to replace a stuck one: ") + error.what(), {});
   }
-  changed_.notifyAll();
+  wakeAnother();
 }
 
 int ModuleCore::stuck() const {
@@ -249,14 +249,26 @@ void ModuleCore::work() {
 ModuleCore::RunningPtr ModuleCore::next() {
   MutexLock lock(mutex_);
   ++idle_;
-  while (!stopping_ && (waiting_.empty() || !mayBegin())) changed_.wait(mutex_);
+  while (!stopping_ && (waiting_.empty() || !mayBegin())) {
+    work_.wait(mutex_);
+    waking_ = false;
+  }
   --idle_;
   if (stopping_) return nullptr;
   RunningPtr running = std::move(waiting_.front());
   waiting_.pop_front();
   running->begun = running->handling = true;
   ++handling_;
+  wakeAnother();
   return running;
+}
+
+// One thread at a time is on its way: it wakes the next when it has taken something and more is
+// left. So a module that is quick with a burst wakes few threads, a slow one as many as it bears.
+void ModuleCore::wakeAnother() {
+  if (waking_ || idle_ == 0 || waiting_.empty() || !mayBegin()) return;
+  waking_ = true;
+  work_.notifyOne();
 }
 
 // Never more threads in handle() than the module bears, however many are stuck.
@@ -273,18 +285,19 @@ void ModuleCore::growFor(std::size_t waiting) {
       "m-" + description().id, [this] { work(); }, settings_.thread_stack);
 }
 
+// Its thread takes the next that waits itself, so nobody else need be woken for that.
 void ModuleCore::handled(Running& running) {
   MutexLock lock(mutex_);
   running.handling = false;
   --handling_;
   if (running.abandoned) --stuck_handling_;
-  changed_.notifyAll();
+  if (stopping_) quiet_.notifyAll();
 }
 
 void ModuleCore::leave() {
   MutexLock lock(mutex_);
   --inside_;
-  changed_.notifyAll();
+  if (stopping_) quiet_.notifyAll();
 }
 
 void ModuleCore::interruptWaiting() {
@@ -294,7 +307,7 @@ void ModuleCore::interruptWaiting() {
     stopping_ = true;
     waiting.swap(waiting_);
     for (const RunningPtr& running : waiting) running_.erase(running->attempt.token);
-    changed_.notifyAll();
+    work_.notifyAll();
   }
   for (const RunningPtr& running : waiting)
     running->ended(interrupted("not begun when the module stopped"));
@@ -314,7 +327,7 @@ bool ModuleCore::awaitQuiet(Milliseconds grace) {
   MutexLock lock(mutex_);
   while (!running_.empty() || handling_ > 0 || inside_ > 0) {
     if (clock_.steadyNow() >= until) return false;
-    clock_.waitUntil(changed_, mutex_, until);
+    clock_.waitUntil(quiet_, mutex_, until);
   }
   return true;
 }

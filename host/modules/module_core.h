@@ -61,6 +61,7 @@ class ModuleCore final : public HostFunctions, public std::enable_shared_from_th
 
   void work() EXCLUDES(mutex_);
   RunningPtr next() EXCLUDES(mutex_);
+  void wakeAnother() REQUIRES(mutex_);
   bool mayBegin() const REQUIRES(mutex_);
   void growFor(std::size_t waiting) REQUIRES(mutex_);
   void handled(Running& running) EXCLUDES(mutex_);
@@ -81,11 +82,13 @@ class ModuleCore final : public HostFunctions, public std::enable_shared_from_th
   std::atomic<bool> mapped_{true};
 
   mutable Mutex mutex_;
-  CondVar changed_;
+  CondVar work_;   // for threads: something may begin
+  CondVar quiet_;  // for stop(): something has ended
   std::unordered_map<AttemptToken, RunningPtr> running_ GUARDED_BY(mutex_);
   std::deque<RunningPtr> waiting_ GUARDED_BY(mutex_);  // not begun
   std::vector<Thread> threads_ GUARDED_BY(mutex_);
   std::size_t idle_ GUARDED_BY(mutex_) = 0;
+  bool waking_ GUARDED_BY(mutex_) = false;  // an idle one was notified and has not come yet
   int handling_ GUARDED_BY(mutex_) = 0;        // threads in handle()
   int stuck_handling_ GUARDED_BY(mutex_) = 0;  // of them, with abandoned attempts
   int stuck_ GUARDED_BY(mutex_) = 0;           // abandoned attempts that have not ended
