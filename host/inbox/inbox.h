@@ -170,6 +170,10 @@ class Inbox {
   // stored.
   virtual Result<Accepted> accept(const EventPtr& event, std::span<const Target> targets) = 0;
 
+  // The same, without blocking: `done` runs once, on the writer thread or before this returns.
+  using AcceptDone = std::function<void(Result<Accepted>)>;
+  virtual void acceptThen(const EventPtr& event, std::vector<Target> targets, AcceptDone done) = 0;
+
   // Stores a verified body that is no readable event, or was routed nowhere, as a dead letter of
   // `target` (kParkedTarget, kUnroutedTarget) with `why`. As durable as accept(); same errors.
   virtual Result<Accepted> park(const Event& event, const Target& target, std::string_view why) = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 #include <system_error>
 #include <utility>
 
@@ -141,16 +142,32 @@ class SqliteInbox::Impl {
   }
 
   Result<Accepted> accept(const EventPtr& event, std::span<const Target> targets) {
-    EventSeq seq = 0;
-    const bool disk_low = disk_.isLow();
-    const Result<void> committed = writer_->commit(
-        Strength::kPower, [&] { return keep(tables_.accept(*event, targets, disk_low), seq); },
-        [&](const Result<void>& outcome) {
-          if (!outcome) return;
-          lanes_.accepted(event, seq, targets);
-          for (const Target& target : targets) tellReady(target);
-        });
-    return counted(committed, seq);
+    std::promise<Result<Accepted>> accepted;
+    acceptThen(event, {targets.begin(), targets.end()},
+               [&accepted](Result<Accepted> outcome) { accepted.set_value(std::move(outcome)); });
+    return accepted.get_future().get();
+  }
+
+  void acceptThen(const EventPtr& event, std::vector<Target> targets, AcceptDone done) {
+    struct Accepting {
+      EventPtr event;
+      std::vector<Target> targets;
+      AcceptDone done;
+      bool disk_low = false;
+      EventSeq seq = 0;
+    };
+    auto one = std::make_shared<Accepting>(
+        Accepting{event, std::move(targets), std::move(done), disk_.isLow()});
+    Write write;
+    write.strength = Strength::kPower;
+    write.apply = [this, one] {
+      return keep(tables_.accept(*one->event, one->targets, one->disk_low), one->seq);
+    };
+    write.finish = [this, one](const Result<void>& committed) {
+      if (committed) announce(one->event, one->seq, one->targets);
+      one->done(counted(committed, one->seq));
+    };
+    writer_->enqueue(std::move(write));
   }
 
   Result<Accepted> park(const Event& event, const Target& target, std::string_view why) {
@@ -301,6 +318,11 @@ class SqliteInbox::Impl {
     return committed.error();
   }
 
+  void announce(const EventPtr& event, EventSeq seq, std::span<const Target> targets) {
+    lanes_.accepted(event, seq, targets);
+    for (const Target& target : targets) tellReady(target);
+  }
+
   void tellReady(const Target& target) {
     if (ready_) ready_(target);
   }
@@ -433,6 +455,10 @@ SqliteInbox::~SqliteInbox() = default;
 
 Result<Accepted> SqliteInbox::accept(const EventPtr& event, std::span<const Target> targets) {
   return impl_->accept(event, targets);
+}
+
+void SqliteInbox::acceptThen(const EventPtr& event, std::vector<Target> targets, AcceptDone done) {
+  impl_->acceptThen(event, std::move(targets), std::move(done));
 }
 
 Result<Accepted> SqliteInbox::park(const Event& event, const Target& target, std::string_view why) {

@@ -55,6 +55,7 @@ class SqliteInbox final : public Inbox, public DeadLetters {
   ~SqliteInbox() override;
 
   Result<Accepted> accept(const EventPtr& event, std::span<const Target> targets) override;
+  void acceptThen(const EventPtr& event, std::vector<Target> targets, AcceptDone done) override;
   Result<Accepted> park(const Event& event, const Target& target, std::string_view why) override;
   void onReady(std::function<void(const Target&)> ready) override;
   void onFailure(std::function<void(const Error&)> failed) override;

@@ -40,9 +40,9 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // What does not fit the empty buffer of a fresh socket goes to a peer that has not read for long
 // anyway.
-void sendNow(int fd, std::string_view bytes) {
-  [[maybe_unused]] const ssize_t sent =
-      ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+bool sendNow(int fd, std::string_view bytes) {
+  const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  return sent == static_cast<ssize_t>(bytes.size());
 }
 
 Answer refusal(Scan scan) {
@@ -102,10 +102,10 @@ std::unique_ptr<Connection> Gate::take() {
   return connection;
 }
 
-void Gate::giveBack(std::unique_ptr<Connection> connection, After after) {
+void Gate::giveBack(std::unique_ptr<Connection> connection, After after, std::string answer) {
   {
     MutexLock lock(mutex_);
-    returned_.push_back({std::move(connection), after});
+    returned_.push_back({std::move(connection), after, std::move(answer)});
     if (returned_.size() > 1) return;  // the gate was woken for the first of them
   }
   wake();
@@ -165,7 +165,8 @@ void Gate::acceptAll() {
 void Gate::acceptOne(Fd fd, const sockaddr_storage& peer, socklen_t peer_bytes) {
   if (open_ >= limits_.connections_max) {
     counts_.count(Answer::kOverloaded);
-    return sendNow(fd.get(), closingResponse(Answer::kOverloaded));
+    sendNow(fd.get(), closingResponse(Answer::kOverloaded));
+    return;
   }
   const int on = 1;
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -257,7 +258,8 @@ void Gate::takeBack() {
     away_ -= returned.size();
   }
   for (Returned& one : returned) {
-    if (one.after == After::kBroken) {
+    const bool sent = one.answer.empty() || sendNow(one.connection->fd(), one.answer);
+    if (!sent || one.after == After::kBroken) {
       close(std::move(one.connection));
     } else if (one.after == After::kEnd || stop_begun_) {
       linger(std::move(one.connection));

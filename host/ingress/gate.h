@@ -94,7 +94,9 @@ class Gate {
   enum class After { kKeep = 1, kEnd, kBroken };
   // kKeep: answered, may send another request. kEnd: answered, close. kBroken: close without
   // ceremony.
-  void giveBack(std::unique_ptr<Connection> connection, After after);
+  // `answer`, if any, is sent by the gate first, in one piece: a peer whose buffer cannot take it has
+  // read none of many answers, and is closed.
+  void giveBack(std::unique_ptr<Connection> connection, After after, std::string answer = {});
 
   // Refuses connections, answers 503 to half-read requests, waits for the taken ones to come back
   // (no longer than write_timeout) and closes everything. Whoever serves ready requests must go on
@@ -105,6 +107,7 @@ class Gate {
   struct Returned {
     std::unique_ptr<Connection> connection;
     After after;
+    std::string answer;
   };
   using Owned = std::unique_ptr<Connection>;
 

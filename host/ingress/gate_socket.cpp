@@ -94,6 +94,23 @@ void GateSocket::giveBack(Gate::After after) {
   closed_.store(true, std::memory_order_release);
 }
 
+std::unique_ptr<DeferredAnswer> GateSocket::defer() {
+  reset();
+  auto deferred = std::make_unique<DeferredAnswer>(gate_, std::move(connection_));
+  closed_.store(true, std::memory_order_release);
+  return deferred;
+}
+
+DeferredAnswer::~DeferredAnswer() {
+  if (connection_) gate_.giveBack(std::move(connection_), Gate::After::kBroken);
+}
+
+void DeferredAnswer::send(std::string answer, bool keep) {
+  if (!connection_) return;
+  const auto after = keep ? Gate::After::kKeep : Gate::After::kEnd;
+  gate_.giveBack(std::move(connection_), after, std::move(answer));
+}
+
 GateServerSocketImpl::GateServerSocketImpl(Clock& clock, const GateLimits& limits,
                                            const Poco::Net::SocketAddress& address)
     : clock_(clock), limits_(limits) {

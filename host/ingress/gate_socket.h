@@ -16,6 +16,24 @@
 
 namespace modhost::host {
 
+// A taken connection whose answer comes when Poco has long let go of it. One that is never answered
+// is closed when this goes.
+class DeferredAnswer {
+ public:
+  DeferredAnswer(Gate& gate, std::unique_ptr<Connection> connection)
+      : gate_(gate), connection_(std::move(connection)) {}
+  ~DeferredAnswer();
+  DeferredAnswer(const DeferredAnswer&) = delete;
+  DeferredAnswer& operator=(const DeferredAnswer&) = delete;
+
+  // Once; a second call does nothing. Any thread, never blocks.
+  void send(std::string answer, bool keep);
+
+ private:
+  Gate& gate_;
+  std::unique_ptr<Connection> connection_;
+};
+
 // One connection for the time of one request. Reading it never waits: the bytes are here. When Poco
 // closes it, it goes back to the gate.
 class GateSocket final : public Poco::Net::StreamSocketImpl {
@@ -23,6 +41,8 @@ class GateSocket final : public Poco::Net::StreamSocketImpl {
   GateSocket(Clock& clock, Gate& gate, const GateLimits& limits,
              std::unique_ptr<Connection> connection, const Poco::Net::SocketAddress& local);
 
+  // Takes the connection away from Poco, whose request has been read; it sends nothing then.
+  std::unique_ptr<DeferredAnswer> defer();
   // The answer that is about to be sent leaves the connection open for another request.
   void keepAfterAnswer() { keep_ = true; }
 

@@ -1,10 +1,29 @@
 #include "host/ingress/http_status.h"
 
+#include <ctime>
+
 // The platform sends 3xx, 429 and 5xx again, up to five times, and never anything else: a 4xx is
 // final. So 4xx is only for what can never become right, and whatever is our own trouble (or may be
 // the network's: a request that came too slowly is 503, not 408) is 503.
 
 namespace modhost::host {
+namespace {
+
+// RFC 9110 §5.6.7, of this second.
+const std::string& httpDate() {
+  thread_local std::time_t second = 0;
+  thread_local std::string text;
+  const std::time_t now = std::time(nullptr);
+  if (now == second) return text;
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  char date[64];
+  std::strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+  second = now;
+  return text = date;
+}
+
+}  // namespace
 
 HttpStatus httpStatus(Answer answer) {
   switch (answer) {
@@ -65,15 +84,18 @@ std::string answerBody(Answer answer, std::string_view why) {
 
 bool mayComeAgain(Answer answer) { return httpStatus(answer).code >= 500; }
 
-std::string closingResponse(Answer answer) {
+std::string wholeResponse(Answer answer, std::string_view why, bool keep) {
   const HttpStatus status = httpStatus(answer);
-  const std::string body = answerBody(answer);
-  std::string response = "HTTP/1.1 " + std::to_string(status.code) + " " + status.reason + "\r\n";
+  const std::string body = answerBody(answer, why);
+  std::string response = "HTTP/1.1 " + std::to_string(status.code) + " " + status.reason;
+  response += "\r\nDate: " + httpDate();
   if (mayComeAgain(answer)) {
-    response += "Retry-After: " + std::to_string(kRetryAfterSeconds) + "\r\n";
+    response += "\r\nRetry-After: " + std::to_string(kRetryAfterSeconds);
   }
-  response += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size());
-  return response + "\r\nConnection: Close\r\n\r\n" + body;
+  response += "\r\nContent-Type: application/json\r\nContent-Length: ";
+  response += std::to_string(body.size());
+  response += keep ? "\r\nConnection: Keep-Alive\r\n\r\n" : "\r\nConnection: Close\r\n\r\n";
+  return response + body;
 }
 
 AnswerCounts::AnswerCounts(Metrics& metrics) {

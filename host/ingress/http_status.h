@@ -54,9 +54,10 @@ std::string answerBody(Answer answer, std::string_view why = {});
 inline constexpr int kRetryAfterSeconds = 5;
 bool mayComeAgain(Answer answer);
 
-// The whole response of one that is given before Poco sees the request; the connection ends with
-// it.
-std::string closingResponse(Answer answer);
+// The whole response, head and body, where Poco does not write it: before it sees the request, or
+// after it has let go of it. `keep`: the connection bears another request.
+std::string wholeResponse(Answer answer, std::string_view why, bool keep);
+inline std::string closingResponse(Answer answer) { return wholeResponse(answer, {}, false); }
 
 // modhost_webhooks_total{answer}. Threads: any.
 class AnswerCounts {

@@ -15,8 +15,10 @@
 #include <istream>
 #include <typeinfo>
 #include <utility>
+#include <variant>
 
 #include "host/base/log.h"
+#include "host/base/mutex.h"
 #include "host/base/startup_error.h"
 #include "host/base/thread.h"
 #include "host/ingress/gate_socket.h"
@@ -33,10 +35,59 @@ constexpr char kHealthPath[] = "/health";
 // Poco's idle threads look up this often; with its default of 10 s a stop takes as long.
 constexpr int kThreadIdleMs = 250;
 
+// Requests that Poco is done with and whose answers wait for the inbox.
+class Outstanding {
+ public:
+  void add() {
+    MutexLock lock(mutex_);
+    ++count_;
+  }
+  void remove() {
+    MutexLock lock(mutex_);
+    if (--count_ == 0) none_.notifyAll();
+  }
+  void waitForNone() {
+    MutexLock lock(mutex_);
+    while (count_ > 0) none_.wait(mutex_);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar none_;
+  int count_ GUARDED_BY(mutex_) = 0;
+};
+
 struct Site {
   Webhook& webhook;
   AnswerCounts& counts;
+  Outstanding& outstanding;
   const std::string path;
+};
+
+// One of them.
+class Later {
+ public:
+  Later(Site& site, std::unique_ptr<DeferredAnswer> answer, bool keep)
+      : site_(site), answer_(std::move(answer)), keep_(keep) {
+    site_.outstanding.add();
+  }
+  ~Later() {
+    answer_.reset();
+    site_.outstanding.remove();
+  }
+  Later(const Later&) = delete;
+  Later& operator=(const Later&) = delete;
+
+  void send(const WebhookReply& reply) {
+    site_.counts.count(reply.answer);
+    const bool keep = keep_ && httpStatus(reply.answer).verified && !site_.webhook.draining();
+    answer_->send(wholeResponse(reply.answer, reply.why, keep), keep);
+  }
+
+ private:
+  Site& site_;
+  std::unique_ptr<DeferredAnswer> answer_;
+  const bool keep_;
 };
 
 std::vector<std::string> valuesOf(const net::MessageHeader& fields, const char* name) {
@@ -77,9 +128,13 @@ class Handler final : public net::HTTPRequestHandler {
   void handleRequest(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
     WebhookReply reply;
     try {
-      reply = replyTo(request, response);
+      Judged judged = judge(request, response);
+      if (auto* storable = std::get_if<Storable>(&judged)) {
+        return storeAndAnswerLater(request, std::move(*storable));
+      }
+      reply = std::get<WebhookReply>(std::move(judged));
     } catch (const std::exception& error) {
-      logError("ingress", "a request failed", {{"exception", typeid(error).name()}});
+      logFailure(error);
     }
     site_.counts.count(reply.answer);
     try {
@@ -90,18 +145,38 @@ class Handler final : public net::HTTPRequestHandler {
   }
 
  private:
-  WebhookReply replyTo(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+  using Judged = std::variant<WebhookReply, Storable>;
+
+  Judged judge(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
     const std::string path = pathOf(request);
     const bool reads = request.getMethod() == "GET" || request.getMethod() == "HEAD";
     if (path == kHealthPath) {
-      if (reads) return {Answer::kHealthy, {}};
+      if (reads) return WebhookReply{Answer::kHealthy, {}};
       response.set("Allow", "GET, HEAD");
-      return {Answer::kWrongMethod, {}};
+      return WebhookReply{Answer::kWrongMethod, {}};
     }
-    if (path != site_.path) return {Answer::kNotFound, {}};
-    if (request.getMethod() == "POST") return site_.webhook.answer(webhookRequest(request));
+    if (path != site_.path) return WebhookReply{Answer::kNotFound, {}};
+    if (request.getMethod() == "POST") return site_.webhook.judge(webhookRequest(request));
     response.set("Allow", "POST");
-    return {Answer::kWrongMethod, {}};
+    return WebhookReply{Answer::kWrongMethod, {}};
+  }
+
+  // No thread waits for the fsync: Poco lets go of the request here, and the gate sends the answer
+  // when the inbox says what it is.
+  void storeAndAnswerLater(net::HTTPServerRequest& request, Storable storable) {
+    const auto later =
+        std::make_shared<Later>(site_, gateSocket(request).defer(), request.getKeepAlive());
+    try {
+      site_.webhook.store(std::move(storable),
+                          [later](const WebhookReply& reply) { later->send(reply); });
+    } catch (const std::exception& error) {
+      logFailure(error);
+      later->send({Answer::kInternal, {}});
+    }
+  }
+
+  static void logFailure(const std::exception& error) {
+    logError("ingress", "a request failed", {{"exception", typeid(error).name()}});
   }
 
   void send(net::HTTPServerRequest& request, net::HTTPServerResponse& response,
@@ -200,7 +275,7 @@ struct Ingress::Impl {
       : metrics(m),
         counts(m),
         webhook(clock, m, inbox, routes, settings),
-        site{webhook, counts, settings.path},
+        site{webhook, counts, outstanding, settings.path},
         door(bindTo(clock, settings)),
         pool("ingress", 2, settings.threads + 2, 60, static_cast<int>(kThreadStackDefault)),
         server(new Handlers(site), pool, GateServerSocket(door.duplicate()),
@@ -209,6 +284,7 @@ struct Ingress::Impl {
   Metrics& metrics;
   AnswerCounts counts;
   Webhook webhook;
+  Outstanding outstanding;
   Site site;
   Poco::AutoPtr<GateServerSocketImpl> door;
   Poco::ThreadPool pool;
@@ -240,6 +316,7 @@ void Ingress::stop() {
   impl_->door->stop();
   impl_->server.stopAll(false);
   impl_->pool.joinAll();
+  impl_->outstanding.waitForNone();
 }
 
 }  // namespace modhost::host

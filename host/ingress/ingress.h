@@ -42,7 +42,7 @@ struct IngressSettings {
   // least.
   std::size_t buffered_max_bytes = 64 * 1024 * 1024;
   std::size_t connections_max = 2048;  // open at once, idle ones included; 503 beyond
-  int threads = 32;                    // requests being verified and stored at once
+  int threads = 4;                     // requests being verified at once
   Milliseconds read_timeout{10'000};   // first byte to last of one request, head and body
   Milliseconds write_timeout{10'000};  // of one whole response
   Milliseconds idle_timeout{60'000};   // of a kept connection between two requests

@@ -91,8 +91,8 @@ void Webhook::apply(const IngressSettings& settings) {
   rules_.swap(next);
 }
 
-WebhookReply Webhook::answer(WebhookRequest request) {
-  if (draining_) return {Answer::kDraining, {}};
+std::variant<WebhookReply, Storable> Webhook::judge(WebhookRequest request) {
+  if (draining_) return WebhookReply{Answer::kDraining, {}};
   const SteadyTime begun = clock_.steadyNow();
   const WallTime now = clock_.wallNow();
   const RulesPtr rules = this->rules();
@@ -101,11 +101,27 @@ WebhookReply Webhook::answer(WebhookRequest request) {
     const Answer answer = refusal(verdict);
     if (verdict == SignatureVerdict::kStale) stale_.add();
     logRefusal(request, answer, begun);
-    return {answer, {}};
+    return WebhookReply{answer, {}};
   }
-  WebhookReply reply = verified(std::move(request.body), now, *rules);
-  ack_seconds_.observe(seconds(clock_.steadyNow() - begun));
-  return reply;
+  auto judged = verified(std::move(request.body), now, *rules);
+  if (auto* storable = std::get_if<Storable>(&judged)) {
+    storable->begun = begun;
+  } else {
+    ack_seconds_.observe(seconds(clock_.steadyNow() - begun));
+  }
+  return judged;
+}
+
+void Webhook::store(Storable storable, std::function<void(const WebhookReply&)> done) {
+  inbox_.acceptThen(
+      storable.event, std::move(storable.targets),
+      [this, event = storable.event, begun = storable.begun,
+       done = std::move(done)](const Result<Accepted>& accepted) {
+        ack_seconds_.observe(seconds(clock_.steadyNow() - begun));
+        if (!accepted) return done(notStored(*event, accepted.error()));
+        logDebug(kArea, "stored", {{"event", event->id}, {"seq", accepted.value().seq}});
+        done({Answer::kStored, {}});
+      });
 }
 
 void Webhook::logRefusal(const WebhookRequest& request, Answer answer, SteadyTime now) {
@@ -118,7 +134,8 @@ void Webhook::logRefusal(const WebhookRequest& request, Answer answer, SteadyTim
            {"left_out", *left_out}});
 }
 
-WebhookReply Webhook::verified(std::string body, WallTime received_at, const Rules& rules) {
+std::variant<WebhookReply, Storable> Webhook::verified(std::string body, WallTime received_at,
+                                                       const Rules& rules) {
   Result<ParsedEvent> parsed = parseEvent(std::move(body), received_at);
   if (!parsed) {  // a body that is refused stays where it was
     const Event kept =
@@ -128,17 +145,13 @@ WebhookReply Webhook::verified(std::string body, WallTime received_at, const Rul
   if (tooOld(parsed.value(), rules.max_event_age)) {
     return park(*parsed.value().event, "too old");
   }
-  return store(parsed.value(), rules.unrouted);
+  return route(parsed.value(), rules.unrouted);
 }
 
-WebhookReply Webhook::store(const ParsedEvent& parsed, Unrouted policy) {
-  const Event& event = *parsed.event;
-  const std::vector<Target> targets = routes_.get()->targets(event, *parsed.document);
+std::variant<WebhookReply, Storable> Webhook::route(const ParsedEvent& parsed, Unrouted policy) {
+  std::vector<Target> targets = routes_.get()->targets(*parsed.event, *parsed.document);
   if (targets.empty()) return unrouted(parsed.event, policy);
-  const Result<Accepted> accepted = inbox_.accept(parsed.event, targets);
-  if (!accepted) return notStored(event, accepted.error());
-  logDebug(kArea, "stored", {{"event", event.id}, {"seq", accepted.value().seq}});
-  return {Answer::kStored, {}};
+  return Storable{parsed.event, std::move(targets), {}};
 }
 
 // Counted after it is safe: a refused dead letter comes again and would be counted twice.

@@ -3,9 +3,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 #include "host/base/clock.h"
 #include "host/base/metrics.h"
@@ -31,14 +34,25 @@ struct WebhookReply {
   std::string why;  // of kParked: fixed words
 };
 
+// What has passed every check and is to be stored.
+struct Storable {
+  EventPtr event;
+  std::vector<Target> targets;
+  SteadyTime begun{};  // when its webhook came
+};
+
 // Threads: any, at once.
 class Webhook {
  public:
   Webhook(Clock& clock, Metrics& metrics, Inbox& inbox, CurrentRoutes& routes,
           const IngressSettings& settings);
 
-  // Blocks for the inbox's fsync. Throws only what the allocator throws.
-  WebhookReply answer(WebhookRequest request);
+  // What is refused, or kept for people to see (which blocks for the inbox's fsync), is answered at
+  // once; the rest goes to store(). Both throw only what the allocator throws.
+  std::variant<WebhookReply, Storable> judge(WebhookRequest request);
+
+  // `done` runs when the inbox has committed, or refused: on its writer's thread, or at once.
+  void store(Storable storable, std::function<void(const WebhookReply&)> done);
 
   // Takes secrets, tolerance, max_event_age and unrouted of `settings` for what comes from now on.
   void apply(const IngressSettings& settings);
@@ -57,8 +71,9 @@ class Webhook {
 
   static RulesPtr rulesOf(const IngressSettings& settings);
   RulesPtr rules() const EXCLUDES(mutex_);
-  WebhookReply verified(std::string body, WallTime received_at, const Rules& rules);
-  WebhookReply store(const ParsedEvent& parsed, Unrouted policy);
+  std::variant<WebhookReply, Storable> verified(std::string body, WallTime received_at,
+                                                const Rules& rules);
+  std::variant<WebhookReply, Storable> route(const ParsedEvent& parsed, Unrouted policy);
   WebhookReply unrouted(const EventPtr& event, Unrouted policy);
   WebhookReply park(const Event& event, std::string_view why);
   void logRefusal(const WebhookRequest& request, Answer answer, SteadyTime now);

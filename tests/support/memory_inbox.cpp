@@ -40,6 +40,12 @@ Result<Accepted> MemoryInbox::accept(const EventPtr& event, std::span<const Targ
   return Accepted{seq.value()};
 }
 
+void MemoryInbox::acceptThen(const EventPtr& event, std::vector<Target> targets, AcceptDone done) {
+  Result<Accepted> accepted = accept(event, targets);
+  MutexLock lock(mutex_);
+  call([done = std::move(done), accepted = std::move(accepted)] { done(accepted); });
+}
+
 Result<Accepted> MemoryInbox::park(const Event& event, const Target& target, std::string_view why) {
   MutexLock lock(mutex_);
   if (failure_) return *failure_;

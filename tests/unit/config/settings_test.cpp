@@ -61,7 +61,7 @@ TEST_CASE("settings: every notation of a value is read") {
   CHECK(settings.inbox.retention == hours(24 * 7));
   CHECK(settings.inbox.disk_free_min_bytes == 0);
   CHECK(settings.inbox.keep_bodies);
-  CHECK(settings.gate.threads == 32);
+  CHECK(settings.gate.threads == 4);
   CHECK(settings.modules[0].retry_backoff == minutes(15));
   CHECK(settings.modules[0].order_by == "chat");
   CHECK(settings.modules[0].platform_calls == std::vector<std::string>{"GET /messages/*"});

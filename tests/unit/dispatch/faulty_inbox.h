@@ -48,6 +48,9 @@ class FaultyInbox final : public Inbox {
   Result<Accepted> accept(const EventPtr& event, std::span<const Target> targets) override {
     return inbox_.accept(event, targets);
   }
+  void acceptThen(const EventPtr& event, std::vector<Target> targets, AcceptDone done) override {
+    inbox_.acceptThen(event, std::move(targets), std::move(done));
+  }
   Result<Accepted> park(const Event& event, const Target& target, std::string_view why) override {
     return inbox_.park(event, target, why);
   }

@@ -35,6 +35,9 @@ class ScriptedInbox final : public Inbox {
   explicit ScriptedInbox(std::function<Result<Accepted>()> script) : script_(std::move(script)) {}
 
   Result<Accepted> accept(const EventPtr&, std::span<const Target>) override { return script_(); }
+  void acceptThen(const EventPtr&, std::vector<Target>, AcceptDone done) override {
+    done(script_());
+  }
   Result<Accepted> park(const Event&, const Target&, std::string_view) override {
     return script_();
   }
