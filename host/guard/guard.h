@@ -48,9 +48,9 @@ std::vector<CallPattern> defaultCallPatterns();
 
 class GuardedAttempt : public PlatformCalls {
  public:
-  // Fences the attempt: from now on its calls answer kCancelled and nothing it sends goes out. A
-  // write already on the wire is awaited for at most settle_wait. Then `quiet` runs, once; a second
-  // revoke() joins the first.
+  // Fences the attempt: from now on its calls answer kCancelled and nothing it sends goes out, also
+  // not what waits in the platform's client. A write already on the wire is awaited for at most
+  // settle_wait and not tried again. Then `quiet` runs, once; a second revoke() joins the first.
   virtual void revoke(std::function<void()> quiet) = 0;
   // context.cancelled() becomes true; calls still go out until the fence (so that a module can
   // close steps).

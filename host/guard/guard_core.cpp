@@ -52,7 +52,7 @@ GuardCore::Ticket GuardCore::send(PlatformRequest request, PlatformDone done) {
   {
     MutexLock lock(mutex_);
     ticket = ++last_ticket_;
-    on_wire_[ticket].cancelled = stopping_;
+    on_wire_[ticket].cut = stopping_ ? Cut::kCancelled : Cut::kNone;
   }
   const PlatformCallId id = platform_.call(
       std::move(request), [this, ticket, done = std::move(done)](PlatformOutcome outcome) {
@@ -62,28 +62,33 @@ GuardCore::Ticket GuardCore::send(PlatformRequest request, PlatformDone done) {
         }
         done(std::move(outcome));
       });
-  bool cancel_now = false;
+  Cut ordered = Cut::kNone;
   {
     MutexLock lock(mutex_);
     const auto wire = on_wire_.find(ticket);
     if (wire == on_wire_.end()) return ticket;
     wire->second.id = id;
-    cancel_now = wire->second.cancelled;
+    ordered = wire->second.cut;
   }
-  if (cancel_now) platform_.cancel(id);
+  tellPlatform(id, ordered);
   return ticket;
 }
 
-void GuardCore::cancel(Ticket ticket) {
+void GuardCore::cut(Ticket ticket, Cut how) {
   PlatformCallId id = 0;
   {
     MutexLock lock(mutex_);
     const auto wire = on_wire_.find(ticket);
     if (wire == on_wire_.end()) return;
-    wire->second.cancelled = true;
+    wire->second.cut = std::max(wire->second.cut, how);
     id = wire->second.id;
   }
-  if (id != 0) platform_.cancel(id);
+  if (id != 0) tellPlatform(id, how);
+}
+
+void GuardCore::tellPlatform(PlatformCallId id, Cut cut) {
+  if (cut == Cut::kWithdrawn) platform_.withdraw(id);
+  if (cut == Cut::kCancelled) platform_.cancel(id);
 }
 
 void GuardCore::sendOwn(const Event& event, std::string method, std::string path, std::string body,

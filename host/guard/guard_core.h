@@ -42,9 +42,11 @@ class GuardCore {
   // Asserts that stop() was called.
   ~GuardCore();
 
-  // Platform::call() and cancel(), but cancel() also works before call() has returned.
+  // Platform::call(), withdraw() and cancel(), but the latter two also work before call() has
+  // returned.
   Ticket send(PlatformRequest request, PlatformDone done);
-  void cancel(Ticket ticket);
+  void withdraw(Ticket ticket) { cut(ticket, Cut::kWithdrawn); }
+  void cancel(Ticket ticket) { cut(ticket, Cut::kCancelled); }
 
   // One of the guard's own calls on behalf of `event`, within call_timeout.
   void sendOwn(const Event& event, std::string method, std::string path, std::string body,
@@ -78,11 +80,14 @@ class GuardCore {
   GuardMetrics metrics;
 
  private:
+  enum class Cut { kNone = 1, kWithdrawn, kCancelled };
   struct Wire {
     PlatformCallId id = 0;  // 0: call() has not returned yet
-    bool cancelled = false;
+    Cut cut = Cut::kNone;
   };
 
+  void cut(Ticket ticket, Cut how);
+  void tellPlatform(PlatformCallId id, Cut cut);
   std::shared_ptr<DeliveryLedger> liveLedger(const DeliveryKey& key) REQUIRES(mutex_);
   std::shared_ptr<AnswerCell> cellOf(EventSeq seq, AnswerState known) REQUIRES(mutex_);
   void forgetDead() REQUIRES(mutex_);

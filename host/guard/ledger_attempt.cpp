@@ -114,11 +114,8 @@ void LedgerAttempt::call(ModuleCall call, std::function<void(ModuleReply)> done)
 bool LedgerAttempt::admit(const OperationPtr& operation) {
   MutexLock lock(mutex_);
   if (fenced_) return false;
-  if (operation->is_write) {
-    ++writes_;
-  } else {
-    reads_.insert(operation);
-  }
+  under_way_.insert(operation);
+  if (operation->is_write) ++writes_;
   core_->enter();
   return true;
 }
@@ -150,7 +147,7 @@ void LedgerAttempt::complete(const OperationPtr& operation, ModuleReply reply) {
   std::vector<std::function<void()>> quiet;
   {
     MutexLock lock(mutex_);
-    reads_.erase(operation);
+    under_way_.erase(operation);
     if (operation->is_write && --writes_ == 0 && fenced_) {
       quiet_ = true;
       quiet.swap(on_quiet_);
@@ -166,7 +163,7 @@ void LedgerAttempt::refuseBody(const OperationPtr& operation, const char* why) {
 }
 
 // The one way to the wire. A revoke() between the two looks at the fence is as if it had come after
-// the call left: a read is cut then, a write awaited.
+// the call was handed over.
 void LedgerAttempt::send(const OperationPtr& operation, const std::string& method,
                          const std::string& path, const std::string& body, Then then) {
   if (isFenced()) return then(fencedOutcome());
@@ -177,14 +174,23 @@ void LedgerAttempt::send(const OperationPtr& operation, const std::string& metho
   const GuardCore::Ticket ticket =
       core_->send(std::move(request), [self = shared_from_this(), then = std::move(then)](
                                           PlatformOutcome outcome) { then(std::move(outcome)); });
-  if (operation->is_write) return;
-  bool cut = false;
+  bool fenced = false;
   {
     MutexLock lock(mutex_);
     operation->ticket = ticket;
-    cut = fenced_;
+    fenced = fenced_;
   }
-  if (cut) core_->cancel(ticket);
+  if (fenced) cut(*operation, ticket);
+}
+
+// What the fence does to a call that was handed over: a read ends wherever it is, a write unless it
+// is on the wire.
+void LedgerAttempt::cut(const Operation& operation, GuardCore::Ticket ticket) {
+  if (operation.is_write) {
+    core_->withdraw(ticket);
+  } else {
+    core_->cancel(ticket);
+  }
 }
 
 void LedgerAttempt::pass(const OperationPtr& operation) {
@@ -369,13 +375,13 @@ void LedgerAttempt::cancel() {
 
 void LedgerAttempt::revoke(std::function<void()> quiet) {
   watch_->end();
-  std::vector<GuardCore::Ticket> cut;
+  std::vector<std::pair<OperationPtr, GuardCore::Ticket>> sent;
   bool is_quiet = false;
   {
     MutexLock lock(mutex_);
     if (!fenced_) {
-      for (const OperationPtr& read : reads_) {
-        if (read->ticket != 0) cut.push_back(read->ticket);
+      for (const OperationPtr& operation : under_way_) {
+        if (operation->ticket != 0) sent.emplace_back(operation, operation->ticket);
       }
       quiet_ = writes_ == 0;
     }
@@ -389,7 +395,7 @@ void LedgerAttempt::revoke(std::function<void()> quiet) {
       });
     }
   }
-  for (const GuardCore::Ticket ticket : cut) core_->cancel(ticket);
+  for (const auto& [operation, ticket] : sent) cut(*operation, ticket);
   if (is_quiet) quiet();
 }
 

@@ -44,7 +44,7 @@ class LedgerAttempt final : public GuardedAttempt,
     std::function<void(ModuleReply)> done;
     bool is_write = false;
     StepKey step = {};             // of a create
-    GuardCore::Ticket ticket = 0;  // of a read on the wire; guarded by mutex_
+    GuardCore::Ticket ticket = 0;  // of its platform call; guarded by mutex_
   };
   using OperationPtr = std::shared_ptr<Operation>;
   using Then = std::function<void(PlatformOutcome)>;
@@ -57,6 +57,7 @@ class LedgerAttempt final : public GuardedAttempt,
   void send(const OperationPtr& operation, const std::string& method, const std::string& path,
             const std::string& body, Then then);
   void pass(const OperationPtr& operation);
+  void cut(const Operation& operation, GuardCore::Ticket ticket);
 
   void createStep(const OperationPtr& operation);
   void createRow(const OperationPtr& operation, StepState state);
@@ -90,8 +91,8 @@ class LedgerAttempt final : public GuardedAttempt,
   bool fenced_ GUARDED_BY(mutex_) = false;
   bool quiet_ GUARDED_BY(mutex_) = false;    // no write is awaited any more
   bool gave_up_ GUARDED_BY(mutex_) = false;  // quiet, though a write was still under way
-  int writes_ GUARDED_BY(mutex_) = 0;        // operations under way that may change something
-  std::set<OperationPtr> reads_ GUARDED_BY(mutex_);  // operations under way that change nothing
+  int writes_ GUARDED_BY(mutex_) = 0;        // of those under way: what may change something
+  std::set<OperationPtr> under_way_ GUARDED_BY(mutex_);
   std::vector<std::function<void()>> on_quiet_ GUARDED_BY(mutex_);
   std::map<std::pair<std::string, std::int64_t>, int> creates_ GUARDED_BY(mutex_);
 };

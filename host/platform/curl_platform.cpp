@@ -1,4 +1,4 @@
-// One thread owns every call. Orders (new calls, cancels, stop) reach it through a queue and wake
+// One thread owns every call. Orders (new calls, withdrawals, cancels, stop) reach it through a queue and wake
 // it; in each round it takes them, ends what is too late, starts what is due, lets libcurl work,
 // and polls.
 //
@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <random>
 #include <set>
 #include <string_view>
@@ -82,7 +83,7 @@ PlatformClientSettings normalised(PlatformClientSettings settings) {
 }
 
 struct Order {
-  enum class Kind { kCall = 1, kCancel };
+  enum class Kind { kCall = 1, kWithdraw, kCancel };
   Kind kind = Kind::kCall;
   PlatformCallId id = 0;
   PlatformRequest request;
@@ -97,7 +98,9 @@ struct Call {
   SteadyTime due{};  // while waiting
   int tries_made = 0;
   int unknown_tries = 0;
-  std::unique_ptr<CurlTry> wire;  // while on the wire
+  bool withdrawn = false;                       // what is on the wire is the last try
+  std::optional<Result<PlatformReply>> so_far;  // what the last try came to, while another is due
+  std::unique_ptr<CurlTry> wire;                // while on the wire
 };
 
 }  // namespace
@@ -108,16 +111,19 @@ class CurlPlatform::Impl {
   ~Impl();
 
   PlatformCallId call(PlatformRequest request, PlatformDone done) EXCLUDES(mutex_);
-  void cancel(PlatformCallId id) EXCLUDES(mutex_);
+  // kWithdraw or kCancel.
+  void order(Order::Kind kind, PlatformCallId id) EXCLUDES(mutex_);
 
  private:
-  void give(Order order) EXCLUDES(mutex_);
   void run();
   bool takeOrders() EXCLUDES(mutex_);
+  void carryOut(Order& order);
   void begin(Order order);
+  void withdrawCall(PlatformCallId id);
   void stopCall(PlatformCallId id);
   void stopAll();
   void endLate();
+  void endUnsent(Call& call, Error never_sent);
   void startDue();
   void callTurns(SteadyTime now);
   void start(Call& call);
@@ -173,7 +179,8 @@ PlatformCallId CurlPlatform::call(PlatformRequest request, PlatformDone done) {
   return impl_->call(std::move(request), std::move(done));
 }
 
-void CurlPlatform::cancel(PlatformCallId id) { impl_->cancel(id); }
+void CurlPlatform::withdraw(PlatformCallId id) { impl_->order(Order::Kind::kWithdraw, id); }
+void CurlPlatform::cancel(PlatformCallId id) { impl_->order(Order::Kind::kCancel, id); }
 
 namespace {
 
@@ -217,10 +224,10 @@ PlatformCallId CurlPlatform::Impl::call(PlatformRequest request, PlatformDone do
   return id;
 }
 
-void CurlPlatform::Impl::cancel(PlatformCallId id) {
+void CurlPlatform::Impl::order(Order::Kind kind, PlatformCallId id) {
   {
     MutexLock lock(mutex_);
-    orders_.push_back({Order::Kind::kCancel, id, {}, {}});
+    orders_.push_back({kind, id, {}, {}});
   }
   curl_multi_wakeup(multi_);
 }
@@ -245,14 +252,19 @@ bool CurlPlatform::Impl::takeOrders() {
     orders.swap(orders_);
     go_on = !stopping_;
   }
-  for (Order& order : orders) {
-    if (order.kind == Order::Kind::kCall) {
-      begin(std::move(order));
-    } else {
-      stopCall(order.id);
-    }
-  }
+  for (Order& order : orders) carryOut(order);
   return go_on;
+}
+
+void CurlPlatform::Impl::carryOut(Order& order) {
+  switch (order.kind) {
+    case Order::Kind::kCall:
+      return begin(std::move(order));
+    case Order::Kind::kWithdraw:
+      return withdrawCall(order.id);
+    case Order::Kind::kCancel:
+      return stopCall(order.id);
+  }
 }
 
 void CurlPlatform::Impl::begin(Order order) {
@@ -269,6 +281,14 @@ void CurlPlatform::Impl::begin(Order order) {
   } else if (waiting() > settings_.waiting_max) {
     finish(call, Error{ErrorKind::kUnavailable, "too many platform calls wait already"});
   }
+}
+
+void CurlPlatform::Impl::withdrawCall(PlatformCallId id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  Call& call = *found->second;
+  call.withdrawn = true;
+  if (!call.wire) endUnsent(call, {ErrorKind::kCancelled, "the call was withdrawn before it left"});
 }
 
 void CurlPlatform::Impl::stopCall(PlatformCallId id) {
@@ -294,9 +314,15 @@ void CurlPlatform::Impl::stopAll() {
 void CurlPlatform::Impl::endLate() {
   const SteadyTime now = clock_.steadyNow();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-    finish(*calls_.at(deadlines_.begin()->second),
-           Error{ErrorKind::kTimeout, "the deadline passed before the request could be sent"});
+    endUnsent(*calls_.at(deadlines_.begin()->second),
+              {ErrorKind::kTimeout, "the deadline passed before the request could be sent"});
   }
+}
+
+// What a gateway answered to an earlier try is not forgotten: behind it the call may have been done.
+void CurlPlatform::Impl::endUnsent(Call& call, Error never_sent) {
+  if (call.so_far) return finish(call, std::move(*call.so_far));
+  finish(call, std::move(never_sent));
 }
 
 void CurlPlatform::Impl::startDue() {
@@ -360,8 +386,9 @@ void CurlPlatform::Impl::tryEnded(Call& call, CURLcode code) {
   if (delay && reply.ok() && reply.value().status == 429) {
     pause(call.request.company_id, *delay);
   }
-  const bool again = delay && call.tries_made < triesOf(call.request);
+  const bool again = delay && !call.withdrawn && call.tries_made < triesOf(call.request);
   if (again && now + *delay < call.request.deadline) {
+    call.so_far = std::move(reply);
     wait(call, now + *delay);
   } else {
     finish(call, std::move(reply));

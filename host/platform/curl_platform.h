@@ -50,6 +50,7 @@ class CurlPlatform final : public Platform {
   ~CurlPlatform() override;
 
   PlatformCallId call(PlatformRequest request, PlatformDone done) override;
+  void withdraw(PlatformCallId id) override;
   void cancel(PlatformCallId id) override;
 
  private:

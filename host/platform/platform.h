@@ -36,9 +36,9 @@ struct PlatformOutcome {
 using PlatformDone = std::function<void(PlatformOutcome)>;
 using PlatformCallId = std::uint64_t;
 
-// Threads: call() and cancel() may be called from any thread at once, also from a callback. `done`
-// runs exactly once per call, on the platform's own thread: be quick, never block there. Errors
-// never hold the key, a request's body or a reply's body.
+// Threads: call(), withdraw() and cancel() may be called from any thread at once, also from a
+// callback. `done` runs exactly once per call, on the platform's own thread: be quick, never block
+// there. Errors never hold the key, a request's body or a reply's body.
 class Platform {
  public:
   virtual ~Platform() = default;
@@ -47,6 +47,10 @@ class Platform {
   // company waits too) and 5xx, with exponential delay and jitter, none beyond the deadline. Calls
   // that wait for a connection get it in turns of their companies.
   virtual PlatformCallId call(PlatformRequest request, PlatformDone done) = 0;
+
+  // Lets a call that is not on the wire go there no more: it ends as its last try did, or with
+  // kCancelled if there was none. What is on the wire stays there and is the last try.
+  virtual void withdraw(PlatformCallId id) = 0;
 
   // Stops a call: no further try; `done` gets kCancelled unless it has run. What is on the wire is
   // cut.

@@ -37,24 +37,29 @@ class FakePlatform final : public Platform {
   // Every later call of this method and path prefix gets `outcome`; the newest rule counts.
   void answer(const std::string& method, const std::string& prefix, PlatformOutcome outcome) {
     MutexLock lock(mutex_);
-    rules_.push_back({method, prefix, {std::move(outcome)}, false});
+    rules_.push_back({method, prefix, {std::move(outcome)}});
   }
   // The same, one outcome after the other, the last one for ever.
   void answerInTurn(const std::string& method, const std::string& prefix,
                     std::deque<PlatformOutcome> outcomes) {
     MutexLock lock(mutex_);
-    rules_.push_back({method, prefix, std::move(outcomes), false});
+    rules_.push_back({method, prefix, std::move(outcomes)});
   }
-  // Later calls get no reply until the test gives one by reply().
+  // Later calls are on the wire and get no reply until the test gives one by reply().
   void hold(const std::string& method, const std::string& prefix) {
     MutexLock lock(mutex_);
-    rules_.push_back({method, prefix, {}, true});
+    rules_.push_back({method, prefix, {}, Rule::Held::kOnWire});
+  }
+  // Later calls wait in a queue of the platform's client, as in a pause of their company.
+  void queueUp(const std::string& method, const std::string& prefix) {
+    MutexLock lock(mutex_);
+    rules_.push_back({method, prefix, {}, Rule::Held::kQueued});
   }
   // Answers the oldest held call.
   void reply(PlatformOutcome outcome) {
     MutexLock lock(mutex_);
     while (held_.empty()) changed_.wait(mutex_);
-    queue_.emplace_back(std::move(held_.begin()->second), std::move(outcome));
+    queue_.emplace_back(std::move(held_.begin()->second.done), std::move(outcome));
     held_.erase(held_.begin());
     changed_.notifyAll();
   }
@@ -84,14 +89,19 @@ class FakePlatform final : public Platform {
     return cancels_;
   }
 
+  int withdrawals() const {
+    MutexLock lock(mutex_);
+    return withdrawals_;
+  }
+
   PlatformCallId call(PlatformRequest request, PlatformDone done) override {
     MutexLock lock(mutex_);
     const PlatformCallId id = ++last_id_;
     if (look_) look_(request);
     requests_.push_back(request);
     Rule* rule = ruleFor(request);
-    if (rule != nullptr && rule->held) {
-      held_.emplace(id, std::move(done));
+    if (rule != nullptr && rule->held != Rule::Held::kNot) {
+      held_.emplace(id, HeldCall{std::move(done), rule->held == Rule::Held::kOnWire});
     } else {
       queue_.emplace_back(std::move(done), outcomeOf(rule, request));
     }
@@ -99,22 +109,37 @@ class FakePlatform final : public Platform {
     return id;
   }
 
+  void withdraw(PlatformCallId id) override {
+    MutexLock lock(mutex_);
+    ++withdrawals_;
+    const auto found = held_.find(id);
+    if (found != held_.end() && !found->second.on_wire) end(found, 0);
+  }
+
   void cancel(PlatformCallId id) override {
     MutexLock lock(mutex_);
     ++cancels_;
     const auto found = held_.find(id);
-    if (found == held_.end()) return;
-    queue_.emplace_back(std::move(found->second), lost(ErrorKind::kCancelled, 1));
-    held_.erase(found);
-    changed_.notifyAll();
+    if (found != held_.end()) end(found, found->second.on_wire ? 1 : 0);
   }
 
  private:
   struct Rule {
+    enum class Held { kNot = 1, kOnWire, kQueued };
     std::string method, prefix;
     std::deque<PlatformOutcome> outcomes;
-    bool held = false;
+    Held held = Held::kNot;
   };
+  struct HeldCall {
+    PlatformDone done;
+    bool on_wire = true;
+  };
+
+  void end(std::map<PlatformCallId, HeldCall>::iterator call, int unknown_tries) REQUIRES(mutex_) {
+    queue_.emplace_back(std::move(call->second.done), lost(ErrorKind::kCancelled, unknown_tries));
+    held_.erase(call);
+    changed_.notifyAll();
+  }
 
   Rule* ruleFor(const PlatformRequest& request) REQUIRES(mutex_) {
     for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {
@@ -153,12 +178,12 @@ class FakePlatform final : public Platform {
   CondVar changed_;
   std::vector<Rule> rules_ GUARDED_BY(mutex_);
   std::vector<PlatformRequest> requests_ GUARDED_BY(mutex_);
-  std::map<PlatformCallId, PlatformDone> held_ GUARDED_BY(mutex_);
+  std::map<PlatformCallId, HeldCall> held_ GUARDED_BY(mutex_);
   std::deque<std::pair<PlatformDone, PlatformOutcome>> queue_ GUARDED_BY(mutex_);
   std::function<void(const PlatformRequest&)> look_ GUARDED_BY(mutex_);
   PlatformCallId last_id_ GUARDED_BY(mutex_) = 0;
   int rows_ GUARDED_BY(mutex_) = 0;
-  int cancels_ GUARDED_BY(mutex_) = 0;
+  int cancels_ GUARDED_BY(mutex_) = 0, withdrawals_ GUARDED_BY(mutex_) = 0;
   bool stop_ GUARDED_BY(mutex_) = false;
 
   Thread thread_;  // last: it uses everything above

@@ -79,7 +79,41 @@ TEST_SUITE("guard") {
     joined.get();
     CHECK(reply.get().status == 201);
     CHECK(scene.platform.cancels() == 0);
+    CHECK(scene.platform.withdrawals() == 1);  // no further try of it
     CHECK(scene.step().log_id == "log_5");
+  }
+
+  // It came out of its company's pause beside the closing's calls, and could be overtaken by the
+  // apology.
+  TEST_CASE("guard: a write that is not on the wire yet is withdrawn by the fence") {
+    Scene scene;
+    scene.platform.queueUp("PATCH", "/messages/");
+    const auto attempt = scene.open();
+    auto reply = Scene::start(*attempt, "PATCH", kAnswerPath, kAnswer);
+    scene.platform.waitForCalls(1);
+
+    Scene::revoke(*attempt).get();
+
+    CHECK(reply.get().error == ModuleReply::Error::kCancelled);
+    CHECK(scene.ledger().answer == AnswerState::kNone);
+    scene.platform.answer("PATCH", "/messages/", replied(200));
+    CHECK(scene.close(false, true));
+    CHECK(scene.platform.lines().back() == std::string("PATCH ") + kAnswerPath);
+    CHECK(scene.ledger().answer == AnswerState::kApologised);
+  }
+
+  TEST_CASE("guard: a fence that falls while a write is handed over withdraws it too") {
+    Scene scene;
+    scene.platform.queueUp("PATCH", "/messages/");
+    const auto attempt = scene.open();
+    std::future<void> quiet;
+    scene.platform.onCall([&](const PlatformRequest&) { quiet = Scene::revoke(*attempt); });
+
+    const ModuleReply reply = Scene::run(*attempt, "PATCH", kAnswerPath, kAnswer);
+
+    CHECK(reply.error == ModuleReply::Error::kCancelled);
+    quiet.get();
+    CHECK(scene.ledger().answer == AnswerState::kNone);
   }
 
   TEST_CASE("guard: a write that does not come back is awaited for settle_wait and no longer") {

@@ -216,6 +216,85 @@ TEST_SUITE("platform") {
     CHECK(server.callCount("POST", "/message-log") == 0);
   }
 
+  // A fenced attempt's write must not come out of a queue after what its closing has written.
+  TEST_CASE("platform: a withdrawn call that waits for its company's pause never leaves") {
+    RecordingPlatform server;
+    server.script({"", "/first", 1, ""}, answering(429, "3600"));
+    PlatformClientSettings settings = quickSettings(server.apiBase());
+    settings.retry.retry_after_max = std::chrono::minutes(10);
+    Client client(settings);
+    REQUIRE(client.run(client.request("POST", "/first", "{}")).reply.take().status == 429);
+    Client::Started queued = client.start(client.request("POST", "/message-log", kCreate));
+
+    client.platform().withdraw(queued.id);
+
+    const PlatformOutcome outcome = queued.outcome.get();
+    CHECK(kindOf(outcome) == ErrorKind::kCancelled);
+    CHECK(outcome.unknown_tries == 0);
+    CHECK(server.callCount("POST", "/message-log") == 0);
+  }
+
+  TEST_CASE("platform: a withdrawn call that waits for another try ends with its last one") {
+    RecordingPlatform server;
+    PlatformClientSettings settings = quickSettings(server.apiBase());
+    settings.retry.backoff = settings.retry.backoff_max = Milliseconds(30'000);
+    SUBCASE("a gateway's answer, behind which it may have been done") {
+      server.script({}, answering(504));
+    }
+    SUBCASE("none, as the connection was cut") { server.script({}, cutting(Cut::kAfterHandling)); }
+    Client client(settings);
+    Client::Started started = client.start(client.request("POST", "/message-log", kCreate));
+    REQUIRE(server.waitFor([&] { return server.callCount() == 1; }));
+
+    client.platform().withdraw(started.id);
+
+    const PlatformOutcome outcome = started.outcome.get();
+    const bool answered = outcome.reply.ok() && outcome.reply.value().status == 504;
+    CHECK((answered || outcome.unknown_tries == 1));
+    CHECK(server.callCount() == 1);
+  }
+
+  TEST_CASE("platform: a withdrawn call that is on the wire stays there and is not tried again") {
+    RecordingPlatform server;
+    CallScript slow = answering(503);
+    const auto hold = server.hold({"", "/message-log", 2, ""});
+    slow.hold = hold;
+    server.script({"", "/message-log", 1, ""}, slow);
+    Client client(quickSettings(server.apiBase()));
+    Client::Started started = client.start(client.request("POST", "/message-log", kCreate));
+    REQUIRE(hold->waitForArrivals());
+
+    client.platform().withdraw(started.id);
+    hold->release();
+
+    CHECK(started.outcome.get().reply.take().status == 503);
+    CHECK(server.callCount() == 1);
+  }
+
+  TEST_CASE("platform: a gateway's answer is not forgotten in a pause that outlasts the deadline") {
+    RecordingPlatform server;
+    CallScript gateway = answering(504);
+    const auto hold = server.hold({"", "/message-log", 2, ""});
+    gateway.hold = hold;
+    server.script({"", "/message-log", 1, ""}, gateway);
+    server.script({"", "/first", 1, ""}, answering(429, "3600"));
+    PlatformClientSettings settings = quickSettings(server.apiBase());
+    settings.retry.retry_after_max = std::chrono::minutes(10);
+    Client client(settings);
+    PlatformRequest request = client.request("POST", "/message-log", kCreate);
+    request.deadline = client.now() + Milliseconds(3'000);  // time for the 429 to come first
+    Client::Started started = client.start(request);
+    REQUIRE(hold->waitForArrivals());
+    REQUIRE(client.run(client.request("POST", "/first", "{}")).reply.ok());
+
+    hold->release();
+
+    const PlatformOutcome outcome = started.outcome.get();
+    REQUIRE(outcome.reply.ok());
+    CHECK(outcome.reply.value().status == 504);
+    CHECK(server.callCount("POST", "/message-log") == 1);
+  }
+
   TEST_CASE("platform: cancel of a call that has ended does nothing") {
     RecordingPlatform server;
     Client client(quickSettings(server.apiBase()));
