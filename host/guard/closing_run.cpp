@@ -41,10 +41,9 @@ void ClosingRun::closeStep(const Step& step) {
              {"order", step.key.order}});
   }
   const auto state = closing_.ended_well ? StepState::kCompleted : StepState::kFailed;
-  const char* body = closing_.ended_well ? R"({"status":"COMPLETED"})" : R"({"status":"FAILED"})";
   core_->sendOwn(
-      *closing_.delivery.event, "PATCH", "/message-log/" + pathSegment(step.log_id), body,
-      [self = shared_from_this(), state, log_id = step.log_id](auto outcome) {
+      *closing_.delivery.event, "PATCH", "/message-log/" + pathSegment(step.log_id),
+      closingBody(state), [self = shared_from_this(), state, log_id = step.log_id](auto outcome) {
         if (!isSuccess(outcome)) {
           self->failed("closing a step", outcome);
           return self->partEnded();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "host/base/assert.h"
+
 namespace modhost::host {
 
 AnswerCell::AnswerCell(Inbox& inbox, AnswerState known)
@@ -91,6 +93,14 @@ bool DeliveryLedger::knowsRow(const std::string& log_id) const {
   MutexLock lock(mutex_);
   return std::any_of(steps_.begin(), steps_.end(),
                      [&](const auto& entry) { return entry.second.log_id == log_id; });
+}
+
+StepState DeliveryLedger::stateOf(const std::string& log_id) const {
+  MutexLock lock(mutex_);
+  const auto found = std::find_if(steps_.begin(), steps_.end(),
+                                  [&](const auto& entry) { return entry.second.log_id == log_id; });
+  MODHOST_ASSERT(found != steps_.end());
+  return found->second.state;
 }
 
 std::vector<Step> DeliveryLedger::openSteps() const {

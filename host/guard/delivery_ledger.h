@@ -66,6 +66,8 @@ class DeliveryLedger {
   // The row of a step, empty when none is known.
   std::string rowOf(const StepKey& key) const;
   bool knowsRow(const std::string& log_id) const;
+  // Of a row it knows.
+  StepState stateOf(const std::string& log_id) const;
   // Steps whose row is open or may be, and steps that may have left a row nobody knows (no log_id).
   std::vector<Step> openSteps() const;
 

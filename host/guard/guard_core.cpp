@@ -118,6 +118,7 @@ GuardCore::Ticket GuardCore::lookAtMessage(const Event& event, SteadyTime deadli
 void GuardCore::after(Milliseconds delay, std::function<void()> task) {
   const SteadyTime due = clock.steadyNow() + delay;
   MutexLock lock(mutex_);
+  if (stopping_) return;
   timers_.emplace(due, std::move(task));
   changed_.notifyAll();
 }
@@ -195,6 +196,12 @@ void GuardCore::enter() {
   ++under_way_;
 }
 
+bool GuardCore::enterUnlessStopping() {
+  MutexLock lock(mutex_);
+  if (!stopping_) ++under_way_;
+  return !stopping_;
+}
+
 void GuardCore::leave() {
   MutexLock lock(mutex_);
   --under_way_;
@@ -215,6 +222,12 @@ void GuardCore::stop() {
     while (under_way_ > 0) changed_.wait(mutex_);
   }
   timer_.join();
+  // A task may hold what holds this.
+  std::multimap<SteadyTime, std::function<void()>> dropped;
+  {
+    MutexLock lock(mutex_);
+    dropped.swap(timers_);
+  }
 }
 
 void GuardCore::noteRecord(const Result<void>& recorded) {

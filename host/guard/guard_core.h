@@ -54,7 +54,7 @@ class GuardCore {
   // Reads the event's assistant message, in one try, until `deadline`.
   Ticket lookAtMessage(const Event& event, SteadyTime deadline, PlatformDone done);
 
-  // Runs `task` on the timer's thread once `delay` has passed, unless stop() comes first.
+  // Runs `task` on the timer's thread once `delay` has passed; stop() drops what has not run.
   void after(Milliseconds delay, std::function<void()> task);
 
   // The live ledger of the delivery, or a new one: read from the inbox when `read` says so
@@ -64,6 +64,8 @@ class GuardCore {
   // Each enter() needs one leave(), as the last thing of what was entered; stop() waits for the
   // last one.
   void enter();
+  // For what begins by itself, not within something that was entered. False: stop() was called.
+  bool enterUnlessStopping();
   void leave();
   // From now on every platform call is cut. Returns when nothing is under way any more. Not from a
   // callback.

@@ -5,6 +5,7 @@
 
 #include "host/base/log.h"
 #include "host/guard/call_patterns.h"
+#include "host/guard/late_row.h"
 #include "host/guard/row_json.h"
 
 namespace modhost::host {
@@ -69,8 +70,8 @@ bool didNothing(const PlatformOutcome& outcome) {
   return !isSuccess(outcome) && outcome.unknown_tries == 0;
 }
 
-// A gateway's 502 or 504 says nothing about what stands behind it: the write may have been done.
-bool isInDoubt(const PlatformOutcome& outcome) {
+// It was done, or a gateway's 502 or 504 says nothing about what stands behind it.
+bool mayBeDone(const PlatformOutcome& outcome) {
   return !didNothing(outcome) || (outcome.reply.ok() && outcome.reply.value().status >= 500);
 }
 
@@ -244,7 +245,7 @@ void LedgerAttempt::createCame(const OperationPtr& operation, StepState state,
     core_->countAmbiguous(unknown);
     const bool learned = ledger_->created(step, log_id, state, unknown, recorded);
     if (state == StepState::kOpen && isLate() && !(learned && !ledger_->isNewest(number_))) {
-      closeLateRow(log_id);
+      closeLateRow(log_id, StepState::kFailed);
     }
   } else if (outcome.reply.ok() && !isSuccess(outcome)) {
     core_->countAmbiguous(unknown);
@@ -291,8 +292,8 @@ void LedgerAttempt::patchRow(const OperationPtr& operation, const std::string& l
       self->core_->noteRecord(result);
       self->complete(operation, reply);
     };
-    if (!state || !isSuccess(outcome)) return finish({});
-    self->ledger_->becameState(log_id, *state, finish);
+    if (!state) return finish({});
+    self->patchCame(log_id, *state, outcome, finish);
   };
   const auto patch = [self = shared_from_this(), operation, log_id, body,
                       came](Result<void> recorded) {
@@ -303,21 +304,24 @@ void LedgerAttempt::patchRow(const OperationPtr& operation, const std::string& l
   ledger_->opening(log_id, patch);
 }
 
-// A create whose reply came after the fence had stopped waiting: unless a newer attempt goes on
-// with the row, nobody would ever close it.
-void LedgerAttempt::closeLateRow(const std::string& log_id) {
-  core_->enter();
-  core_->sendOwn(*event_, "PATCH", "/message-log/" + pathSegment(log_id), R"({"status":"FAILED"})",
-                 [self = shared_from_this(), log_id](PlatformOutcome outcome) {
-                   if (isSuccess(outcome)) {
-                     self->ledger_->becameState(log_id, StepState::kFailed, [self](auto recorded) {
-                       self->core_->noteRecord(recorded);
-                     });
-                   } else {
-                     self->core_->metrics.failed_closings.add();
-                   }
-                   self->core_->leave();
-                 });
+// A PATCH that opens a row may have been done after whoever came later had closed the row: then it is
+// closed again, as it was. What a newer attempt has open is left to that one.
+void LedgerAttempt::patchCame(const std::string& log_id, StepState state,
+                              const PlatformOutcome& outcome, Inbox::Done finish) {
+  const StepState stood = ledger_->stateOf(log_id);
+  const bool closed = stood == StepState::kCompleted || stood == StepState::kFailed;
+  if (isSuccess(outcome)) {
+    ledger_->becameState(log_id, state, std::move(finish));
+  } else {
+    finish({});
+  }
+  const bool opened_late = state == StepState::kOpen && isLate() && mayBeDone(outcome);
+  if (!opened_late || !(closed || ledger_->isNewest(number_))) return;
+  closeLateRow(log_id, closed ? stood : StepState::kFailed);
+}
+
+void LedgerAttempt::closeLateRow(const std::string& log_id, StepState state) {
+  std::make_shared<LateRow>(core_, event_, ledger_, log_id, state)->close();
 }
 
 // --- the answer ---
@@ -356,7 +360,7 @@ void LedgerAttempt::answerCame(const OperationPtr& operation, const PlatformOutc
     self->complete(operation, replyOf(outcome));
   };
   if (isSuccess(outcome)) return ledger_->answer().written(ledger_->key(), recorded);
-  if (!isInDoubt(outcome)) return ledger_->answer().withdrawn(ledger_->key(), recorded);
+  if (!mayBeDone(outcome)) return ledger_->answer().withdrawn(ledger_->key(), recorded);
   recorded({});  // it stays in doubt; the closing asks the platform
 }
 

@@ -66,7 +66,9 @@ class LedgerAttempt final : public GuardedAttempt,
   void updateStep(const OperationPtr& operation, const std::string& log_id);
   void patchRow(const OperationPtr& operation, const std::string& log_id, const std::string& body,
                 std::optional<StepState> state, std::function<ModuleReply(ModuleReply)> answer);
-  void closeLateRow(const std::string& log_id);
+  void patchCame(const std::string& log_id, StepState state, const PlatformOutcome& outcome,
+                 Inbox::Done finish);
+  void closeLateRow(const std::string& log_id, StepState state);
   StepKey numbered(StepKey key) EXCLUDES(mutex_);
 
   void writeMessage(const OperationPtr& operation, const std::string& message_id);

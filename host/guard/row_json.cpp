@@ -27,6 +27,10 @@ std::optional<StepState> stateMember(const nlohmann::json& object) {
   return std::nullopt;
 }
 
+const char* closingBody(StepState state) {
+  return state == StepState::kCompleted ? R"({"status":"COMPLETED"})" : R"({"status":"FAILED"})";
+}
+
 std::optional<StepKey> stepKeyOf(const nlohmann::json& create) {
   StepKey key;
   key.message_id = textMember(create, "messageId");

@@ -21,6 +21,9 @@ std::string textMember(const nlohmann::json& object, const char* name);
 // `status` of a row: RUNNING → kOpen, COMPLETED, FAILED; nullopt for anything else.
 std::optional<StepState> stateMember(const nlohmann::json& object);
 
+// The body that closes a row: `state` is kCompleted or kFailed.
+const char* closingBody(StepState state);
+
 // `messageId` and `order` (0 when missing) of a create. nullopt: no id, or an order that is no
 // 64-bit integer.
 std::optional<StepKey> stepKeyOf(const nlohmann::json& create);

@@ -1,5 +1,6 @@
 // What still moves once an attempt has been revoked.
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "tests/unit/guard/scene.h"
 
@@ -9,6 +10,37 @@ namespace {
 bool isReady(const std::future<void>& future) {
   return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
 }
+
+// An attempt that has a row, and a PATCH out that sets it running.
+struct LateStage {
+  LateStage() {
+    Scene::run(*attempt, "POST", "/message-log", kFirstStep);
+    scene.platform.hold("PATCH", "/message-log");
+    reply = Scene::start(*attempt, "PATCH", "/message-log/log_1", R"({"status":"RUNNING"})");
+    scene.platform.waitForCalls(2);
+  }
+  // Its fence has stopped waiting; later calls are answered.
+  void giveUp() {
+    auto quiet = Scene::revoke(*attempt);
+    scene.clock.advance(scene.settings.settle_wait);
+    quiet.get();
+    scene.platform.answer("PATCH", "/message-log", replied(200));
+  }
+  // A back-off begins only after the failure that it follows was seen, so it is passed in steps.
+  bool passTimeUntilCalls(std::size_t count) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (scene.platform.requests().size() < count) {
+      if (std::chrono::steady_clock::now() > limit) return false;
+      scene.clock.advance(std::chrono::seconds(1));
+      std::this_thread::yield();
+    }
+    return true;
+  }
+
+  Scene scene;
+  std::shared_ptr<GuardedAttempt> attempt = scene.open();
+  std::future<ModuleReply> reply;
+};
 
 }  // namespace
 
@@ -169,6 +201,85 @@ TEST_SUITE("guard") {
     CHECK(scene.platform.requests().back().body == R"({"status":"FAILED"})");
     scene.startGuard();  // returns when the late work is done
     CHECK(scene.step().state == StepState::kFailed);
+  }
+
+  TEST_CASE("guard: a row that is set running after it was closed is closed again") {
+    for (const bool newer_attempt : {false, true}) {
+      for (const PlatformOutcome& late_reply :
+           {replied(200), replied(504), lost(ErrorKind::kUnavailable, 1)}) {
+        LateStage late;
+        late.giveUp();
+        if (newer_attempt) {
+          const auto newer = late.scene.open();
+          Scene::run(*newer, "POST", "/message-log", kFirstStep);
+          Scene::run(*newer, "PATCH", "/message-log/log_1", R"({"status":"COMPLETED"})");
+        } else {
+          CHECK(late.scene.close(false, false));
+        }
+        const PlatformRequest closed = late.scene.platform.requests().back();
+        const std::size_t before = late.scene.platform.requests().size();
+
+        late.scene.platform.reply(late_reply);
+
+        late.scene.platform.waitForCalls(before + 1);
+        CHECK(late.scene.platform.lines().back() == "PATCH /message-log/log_1");
+        CHECK(late.scene.platform.requests().back().body == closed.body);
+      }
+    }
+  }
+
+  TEST_CASE("guard: what goes on with a row is not disturbed by an older attempt's late write") {
+    LateStage late;
+    late.giveUp();
+    const auto newer = late.scene.open();
+    Scene::run(*newer, "POST", "/message-log", kFirstStep);
+    const std::size_t before = late.scene.platform.requests().size();
+
+    late.scene.platform.reply(replied(200));
+
+    late.reply.get();
+    late.scene.startGuard();
+    CHECK(late.scene.platform.requests().size() == before);
+  }
+
+  TEST_CASE("guard: a late row that can not be closed is tried again and given up in the end") {
+    LateStage late;
+    late.giveUp();
+    CHECK(late.scene.close(false, false));
+    const std::size_t before = late.scene.platform.requests().size();
+    std::size_t rounds = 3;
+    SUBCASE("until the platform takes it") {
+      late.scene.platform.answerInTurn("PATCH", "/message-log",
+                                       {replied(503), replied(503), replied(200)});
+    }
+    SUBCASE("at most late_rounds times") {
+      late.scene.platform.answer("PATCH", "/message-log", replied(503));
+      rounds = static_cast<std::size_t>(GuardSettings{}.late_rounds);
+    }
+
+    late.scene.platform.reply(replied(200));
+
+    for (std::size_t round = 1; round < rounds; ++round) {
+      late.scene.platform.waitForCalls(before + round);
+      CHECK(late.passTimeUntilCalls(before + round + 1));
+    }
+    late.scene.clock.advance(std::chrono::hours(1));
+    late.scene.startGuard();
+    CHECK(late.scene.platform.requests().size() == before + rounds);
+    CHECK(late.scene.step().state == (rounds == 3 ? StepState::kFailed : StepState::kOpen));
+  }
+
+  TEST_CASE("guard: its end does not wait for the next round of a late row") {
+    LateStage late;
+    late.giveUp();
+    late.scene.platform.answer("PATCH", "/message-log", replied(503));
+    const std::size_t before = late.scene.platform.requests().size();
+    late.scene.platform.reply(replied(200));
+    late.scene.platform.waitForCalls(before + 1);
+
+    late.scene.startGuard();
+
+    CHECK(late.scene.platform.requests().size() == before + 1);
   }
 
   TEST_CASE("guard: its end cuts what is on the wire and leaves attempts that answer cancelled") {
