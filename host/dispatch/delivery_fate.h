@@ -19,7 +19,7 @@ struct AttemptReport {
   int interruptions = 0;         // counted before this one
   // Of a module that answers: until answer_within has passed. Empty for all others.
   std::optional<Milliseconds> answer_left;
-  bool answered = false;  // an answer is known to stand
+  bool answered = false;  // an answer is known to stand; the apology is none
 };
 
 struct FateLimits {

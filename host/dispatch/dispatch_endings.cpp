@@ -126,8 +126,9 @@ void DispatchLoop::endForGood(LaneState& lane, Held& held, End end, std::string 
        {"attempt", held.delivery.attempts},
        {"end", endWord(end)},
        {"error", error}});
-  // Who pressed stop waits for nothing more.
-  const bool apology_owed = end != End::kStopped && lane.owesAnswer(held) && !standing.answered;
+  // Who pressed stop waits for nothing more, who has the apology of before a replay has it.
+  const bool something_stands = standing.answered || standing.apologised;
+  const bool apology_owed = end != End::kStopped && lane.owesAnswer(held) && !something_stands;
   Ending ending{held.delivery,
                 end,
                 std::move(error),

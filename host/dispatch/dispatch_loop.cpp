@@ -334,7 +334,7 @@ Guard::Standing DispatchLoop::standingOrWorst(const DeliveryKey& key) {
   const Result<Guard::Standing> standing = guard_.standing(key);
   if (standing) return standing.value();
   inboxFailed(standing.error());
-  return {true, false};
+  return {true, false, false};
 }
 
 // The wall clock is asked once, when the delivery is taken, and believed within bounds: a stored

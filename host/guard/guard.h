@@ -89,7 +89,8 @@ class Guard {
 
   struct Standing {
     bool open_steps = false;  // some message log is RUNNING, or may be
-    bool answered = false;    // an answer (or the apology) is known to stand
+    bool answered = false;    // an answer is known to stand
+    bool apologised = false;  // no answer, but the apology is: of before a replay
   };
   // What the ledger says now. The fate of an intended but unconfirmed write counts as not answered.
   virtual Result<Standing> standing(const DeliveryKey& key) = 0;

@@ -58,8 +58,8 @@ Result<Guard::Standing> LedgerGuard::standing(const DeliveryKey& key) {
   if (!ledger.ok()) return ledger.takeError();
   DeliveryLedger& known = *ledger.value();
   const AnswerState answer = known.answer().state();
-  return Standing{!known.openSteps().empty(),
-                  answer == AnswerState::kWritten || answer == AnswerState::kApologised};
+  return Standing{!known.openSteps().empty(), answer == AnswerState::kWritten,
+                  answer == AnswerState::kApologised};
 }
 
 void LedgerGuard::close(const Closing& closing, std::function<void(bool)> done) {

@@ -423,8 +423,27 @@ TEST_SUITE("closings") {
 
     REQUIRE(stage.runner("rag").running() == Names{"e1"});
     CHECK(stage.runner("rag").attempt("e1")->number == 1);
+    stage.guard.setAnswered(seq);
     stage.end("rag", "e1");
     CHECK(stage.life(seq, "rag").state == DeliveryState::kDone);
+  }
+
+  // The old apology counted as the answer: the operator saw success, the body was deleted.
+  TEST_CASE("closings: a replay whose module writes no answer is a dead letter again") {
+    for (const Kind kind : {Kind::kOk, Kind::kFailed}) {
+      DispatchStage stage;
+      stage.addAnswering();
+      stage.start();
+      const EventSeq seq = stage.accept("e1", {"rag"});
+      stage.end("rag", "e1", Kind::kFailed);
+      REQUIRE(stage.inbox.replay({seq, "rag"}, {}).ok());
+      stage.settled();
+
+      stage.end("rag", "e1", kind);
+
+      CHECK(stage.onlyDeadLetter().end == End::kFailed);
+      CHECK(stage.guard.closed().size() == 1);  // the apology stands, and is not written again
+    }
   }
 }
 

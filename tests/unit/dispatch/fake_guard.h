@@ -39,7 +39,8 @@ class FakeGuard final : public Guard {
       standing_errors_.pop_back();
       return error;
     }
-    return Standing{open_steps_.count(key) != 0, answered_.count(key.seq) != 0};
+    return Standing{open_steps_.count(key) != 0, answered_.count(key.seq) != 0,
+                    apologised_.count(key.seq) != 0};
   }
 
   void close(const Closing& closing, std::function<void(bool)> done) override {
@@ -165,7 +166,7 @@ class FakeGuard final : public Guard {
   void finish(const Closing& closing, const std::function<void(bool)>& done, bool accepted) {
     locked([&] {
       if (accepted) open_steps_.erase(closing.delivery.key);
-      if (accepted && closing.apologise) answered_.insert(closing.delivery.key.seq);
+      if (accepted && closing.apologise) apologised_.insert(closing.delivery.key.seq);
     });
     done(accepted);
   }
@@ -190,7 +191,7 @@ class FakeGuard final : public Guard {
   std::set<DeliveryKey> open_;  // attempts not yet quiet
   std::set<DeliveryKey> open_steps_, cancelled_, stopped_;
   std::map<DeliveryKey, std::function<void()>> watching_;
-  std::set<EventSeq> answered_;
+  std::set<EventSeq> answered_, apologised_;
   std::vector<Error> standing_errors_;
   std::vector<Closed> closed_;
   std::vector<bool> opened_again_;

@@ -46,6 +46,8 @@ TEST_SUITE("guard") {
     CHECK(requests[7].company_id == "202");
     CHECK(scene.step(0).state == StepState::kFailed);
     CHECK(scene.ledger().answer == AnswerState::kApologised);
+    CHECK_FALSE(scene.guard->standing(scene.delivery.key).take().answered);
+    CHECK(scene.guard->standing(scene.delivery.key).take().apologised);
     CHECK(scene.close(false, true));
     CHECK(scene.platform.requests().size() == 8);
   }
