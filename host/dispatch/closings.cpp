@@ -77,7 +77,8 @@ void Closings::callGuard(Open& open, bool apologise) {
   // Steps of an answer that the user stopped were not completed.
   const bool stopped = ending.end == End::kStopped;
   const bool ended_well = isGood(ending.end) && !stopped && !ending.apology_owed;
-  const bool look_first = ending.inherited || ending.end == End::kNotConfigured;
+  // An earlier process may have answered and lost the record of it (storage failed, power cut).
+  const bool look_first = ending.delivery.inherited || ending.end == End::kNotConfigured;
   guard_.close({ending.delivery, ended_well, apologise, look_first},
                [mailbox = mailbox_, key = ending.delivery.key](bool all_accepted) {
                  mailbox->post(ClosingCallsDone{key, all_accepted});

@@ -31,9 +31,6 @@ struct Ending {
   SteadyTime stale_at{};    // from then on its apology waits for nobody
   bool steps_owed = false;  // some message log may be RUNNING
   bool apology_owed = false;
-  // Received before this process began: an earlier one may have answered and not have been able to
-  // record it (storage failed, power cut).
-  bool inherited = false;
 };
 
 class Closings {

@@ -129,13 +129,8 @@ void DispatchLoop::endForGood(LaneState& lane, Held& held, End end, std::string 
   // Who pressed stop waits for nothing more, who has the apology of before a replay has it.
   const bool something_stands = standing.answered || standing.apologised;
   const bool apology_owed = end != End::kStopped && lane.owesAnswer(held) && !something_stands;
-  Ending ending{held.delivery,
-                end,
-                std::move(error),
-                held.stale_at,
-                standing.open_steps,
-                apology_owed,
-                event->received_at < began_at_};
+  Ending ending{held.delivery,       end,         std::move(error), held.stale_at,
+                standing.open_steps, apology_owed};
   release(lane, held);
   if (standing.open_steps || apology_owed) return close(lane, std::move(ending));
   settleEnded(lane, ending, isGood(end) ? Settlement::To::kDone : Settlement::To::kDead);

@@ -44,7 +44,6 @@ DispatchLoop::DispatchLoop(Inbox& inbox, Guard& guard, Clock& clock, Metrics& me
       metrics_(metrics),
       settings_(settings),
       mailbox_(std::move(mailbox)),
-      began_at_(clock.wallNow()),
       closings_(inbox, guard, clock, mailbox_, settings_,
                 {[this](const Ending& ending, Settlement::To to) {
                    LaneState& lane = laneOf(ending.delivery.key.target);

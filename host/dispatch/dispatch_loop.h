@@ -98,7 +98,6 @@ class DispatchLoop {
   Metrics& metrics_;
   const DispatchSettings settings_;
   const std::shared_ptr<DispatchMailbox> mailbox_;
-  const WallTime began_at_;
 
   std::map<Target, LaneState> lanes_;
   Closings closings_;

@@ -76,6 +76,8 @@ struct Delivery {
   WallTime answer_from{};      // receipt, or the latest replay: answer_within counts from here
   std::optional<End> closing;  // set: only the closing is left, for this end
   bool begun = false;          // begun before, counted or not: its ledger may hold steps
+  // Accepted before this process opened the inbox: what an earlier one did for it may be unrecorded.
+  bool inherited = false;
 };
 
 struct Accepted {

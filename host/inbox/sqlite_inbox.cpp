@@ -115,6 +115,7 @@ class SqliteInbox::Impl {
         duplicates_(metrics.counter("modhost_inbox_duplicates_total",
                                     "Events refused because their id was stored before.")) {
     takeOver(*database_, tables_);
+    inherited_to_ = tables_.tally().last_seq;
     if (const Result<void> marked = file_.markInUse(); !marked) {
       throw SqlError(SqlFault::kFatal, marked.error().message);
     }
@@ -355,6 +356,7 @@ class SqliteInbox::Impl {
     if (found.value().unreadable) setAside(key);
     if (!found.value().delivery) return {};
     given.push_back(std::move(*found.value().delivery));
+    given.back().inherited = key.seq <= inherited_to_;
     bytes_read += given.back().event->body.size();
     return {};
   }
@@ -419,6 +421,7 @@ class SqliteInbox::Impl {
   InboxFile file_;
   const std::unique_ptr<Database> database_;
   InboxTables tables_;
+  EventSeq inherited_to_ = 0;  // the last one an earlier process accepted
   InboxReader reader_;
   InboxViews views_;
   WaitingLanes lanes_;

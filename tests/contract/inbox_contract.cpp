@@ -199,6 +199,31 @@ TEST_SUITE("inbox contract") {
     CHECK(takeAll(means.inbox(), "c").empty());
   }
 
+  TEST_CASE_TEMPLATE("inbox: a delivery is inherited when an earlier process accepted it", Means,
+                     MemoryMeans, SqliteMeans) {
+    Means means;
+    accept(means, "one");
+    accept(means, "two");
+    CHECK_FALSE(takeOne(means.inbox()).inherited);
+    means.clock().jumpWall(-std::chrono::hours(1));
+    means.restart();
+    accept(means, "three");
+
+    CHECK(takeOne(means.inbox()).inherited);
+    CHECK(takeOne(means.inbox()).inherited);
+    CHECK_FALSE(takeOne(means.inbox()).inherited);
+  }
+
+  TEST_CASE_TEMPLATE("inbox: a delivery that is paged in is not inherited by that", Means,
+                     MemoryMeans, SqliteMeans) {
+    MeansSettings settings;
+    settings.in_memory = 0;
+    Means means(settings);
+    accept(means, "one");
+
+    CHECK_FALSE(takeOne(means.inbox()).inherited);
+  }
+
   TEST_CASE_TEMPLATE("inbox: a delivery carries its event", Means, MemoryMeans, SqliteMeans) {
     Means means;
     accept(means, "one");

@@ -280,6 +280,7 @@ std::optional<DeliveryLife> MemoryInbox::life(const DeliveryKey& key) const {
 void MemoryInbox::restart() {
   MutexLock lock(mutex_);
   unhanded_.clear();
+  inherited_to_ = last_seq_;
   for (auto& [key, delivery] : deliveries_) {
     const int attempt = delivery.life.attempts;
     if (delivery.life.state == DeliveryState::kRunning && recoverLife(delivery.life)) {
@@ -446,6 +447,7 @@ Delivery MemoryInbox::handedOut(const DeliveryKey& key) const {
   delivery.answer_from = stored.answer_from;
   delivery.closing = stored.life.state == DeliveryState::kClosing ? stored.life.end : std::nullopt;
   delivery.begun = stored.life.begun;
+  delivery.inherited = key.seq <= inherited_to_;
   return delivery;
 }
 

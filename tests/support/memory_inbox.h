@@ -123,6 +123,7 @@ class MemoryInbox final : public Inbox, public DeadLetters {
   std::map<DeliveryKey, StoredDelivery> deliveries_ GUARDED_BY(mutex_);
   std::map<Target, Unhanded> unhanded_ GUARDED_BY(mutex_);
   EventSeq last_seq_ GUARDED_BY(mutex_) = 0;
+  EventSeq inherited_to_ GUARDED_BY(mutex_) = 0;  // the last one of before the latest restart
   std::int64_t last_dead_number_ GUARDED_BY(mutex_) = 0;
   std::int64_t ambiguous_creates_ GUARDED_BY(mutex_) = 0;
   std::optional<Error> failure_ GUARDED_BY(mutex_);

@@ -352,6 +352,30 @@ TEST_SUITE("closings") {
     CHECK(stage.life(seq, "rag").end == End::kFailed);
   }
 
+  // A power cut may take an answer's record and the clock's battery: the host starts at an earlier
+  // hour, and wrote the apology over the answer.
+  TEST_CASE("closings: an event of an earlier process is looked at whatever the clock says") {
+    for (const bool restarted : {false, true}) {
+      DispatchStage stage;
+      stage.addAnswering();
+      stage.start();
+      stage.accept("e1", {"rag"});
+      if (restarted) {
+        stage.stop();
+        stage.runner("rag").endAllLate();
+        stage.inbox.restart();
+        stage.guard.restart();
+        stage.clock.jumpWall(-std::chrono::hours(1));
+        stage.start();
+      }
+
+      stage.end("rag", "e1", Kind::kFailed);
+
+      REQUIRE(stage.guard.closed().size() == 1);
+      CHECK(stage.guard.closed()[0].look_first == restarted);
+    }
+  }
+
   TEST_CASE("closings: what waited longer than answer_within is not started but apologised for") {
     DispatchStage stage;
     stage.addAnswering();

@@ -22,6 +22,7 @@ class FakeGuard final : public Guard {
     DeliveryKey key;
     bool ended_well = false;
     bool apologise = false;
+    bool look_first = false;
   };
 
   std::shared_ptr<GuardedAttempt> open(const Delivery& delivery, SteadyTime,
@@ -49,7 +50,7 @@ class FakeGuard final : public Guard {
       MutexLock lock(mutex_);
       const DeliveryKey& key = closing.delivery.key;
       if (open_.count(key) != 0) broken_.push_back("closed before the fence was quiet");
-      closed_.push_back({key, closing.ended_well, closing.apologise});
+      closed_.push_back({key, closing.ended_well, closing.apologise, closing.look_first});
       if (hold_closings_) {
         held_.push_back([this, closing, done](bool accepted) { finish(closing, done, accepted); });
         return;
