@@ -1,5 +1,6 @@
 #include "host/ingress/http_status.h"
 
+#include <array>
 #include <ctime>
 
 // The platform sends 3xx, 429 and 5xx again, up to five times, and never anything else: a 4xx is
@@ -8,6 +9,47 @@
 
 namespace modhost::host {
 namespace {
+
+struct Row {
+  Answer answer{};
+  HttpStatus status;
+};
+
+// Each answer at its own place.
+constexpr std::array<Row, kAnswers> kRows{{
+    {Answer::kStored, {200, "OK", "stored", "", true}},
+    {Answer::kDuplicate, {200, "OK", "duplicate", "", true}},
+    {Answer::kUnrouted, {200, "OK", "unrouted", "", true}},
+    {Answer::kParked, {200, "OK", "parked", "", true}},
+    {Answer::kHealthy, {200, "OK", "healthy", ""}},
+    {Answer::kNoSignature, {400, "Bad Request", "no_signature", "Missing signature headers"}},
+    // One text for the three: a stranger learns nothing of which it was. The log and the label say.
+    {Answer::kWrongSignature, {400, "Bad Request", "wrong_signature", "Invalid signature"}},
+    {Answer::kBadTimestamp, {400, "Bad Request", "bad_timestamp", "Invalid signature"}},
+    {Answer::kStaleTimestamp, {400, "Bad Request", "stale_timestamp", "Invalid signature"}},
+    {Answer::kMalformed, {400, "Bad Request", "malformed", "Malformed request"}},
+    {Answer::kNotFound, {404, "Not Found", "not_found", "Not found"}},
+    {Answer::kWrongMethod, {405, "Method Not Allowed", "wrong_method", "Method not allowed"}},
+    {Answer::kBodyTooLarge, {413, "Content Too Large", "body_too_large", "Body too large"}},
+    {Answer::kHeadTooLarge,
+     {431, "Request Header Fields Too Large", "head_too_large", "Headers too large"}},
+    {Answer::kInboxFull, {503, "Service Unavailable", "inbox_full", "Try again later", true}},
+    {Answer::kInboxUnavailable,
+     {503, "Service Unavailable", "inbox_unavailable", "Try again later", true}},
+    {Answer::kInboxFailed, {503, "Service Unavailable", "inbox_failed", "Try again later", true}},
+    {Answer::kDraining, {503, "Service Unavailable", "draining", "Try again later"}},
+    {Answer::kReadTimeout, {503, "Service Unavailable", "read_timeout", "Try again later"}},
+    {Answer::kOverloaded, {503, "Service Unavailable", "overloaded", "Try again later"}},
+    {Answer::kInternal, {503, "Service Unavailable", "internal", "Try again later"}},
+}};
+
+constexpr bool isComplete() {
+  for (int i = 0; i < kAnswers; ++i) {
+    if (kRows.at(static_cast<std::size_t>(i)).answer != static_cast<Answer>(i + 1)) return false;
+  }
+  return true;
+}
+static_assert(isComplete(), "one row per Answer, in the order of the enum");
 
 // RFC 9110 §5.6.7, of this second.
 const std::string& httpDate() {
@@ -26,52 +68,7 @@ const std::string& httpDate() {
 }  // namespace
 
 HttpStatus httpStatus(Answer answer) {
-  switch (answer) {
-    case Answer::kStored:
-      return {200, "OK", "stored", "", true};
-    case Answer::kDuplicate:
-      return {200, "OK", "duplicate", "", true};
-    case Answer::kUnrouted:
-      return {200, "OK", "unrouted", "", true};
-    case Answer::kParked:
-      return {200, "OK", "parked", "", true};
-    case Answer::kHealthy:
-      return {200, "OK", "healthy", ""};
-    case Answer::kNoSignature:
-      return {400, "Bad Request", "no_signature", "Missing signature headers"};
-    // One text for the three: a stranger learns nothing of which it was. The log and the label say.
-    case Answer::kWrongSignature:
-      return {400, "Bad Request", "wrong_signature", "Invalid signature"};
-    case Answer::kBadTimestamp:
-      return {400, "Bad Request", "bad_timestamp", "Invalid signature"};
-    case Answer::kStaleTimestamp:
-      return {400, "Bad Request", "stale_timestamp", "Invalid signature"};
-    case Answer::kMalformed:
-      return {400, "Bad Request", "malformed", "Malformed request"};
-    case Answer::kNotFound:
-      return {404, "Not Found", "not_found", "Not found"};
-    case Answer::kWrongMethod:
-      return {405, "Method Not Allowed", "wrong_method", "Method not allowed"};
-    case Answer::kBodyTooLarge:
-      return {413, "Content Too Large", "body_too_large", "Body too large"};
-    case Answer::kHeadTooLarge:
-      return {431, "Request Header Fields Too Large", "head_too_large", "Headers too large"};
-    case Answer::kInboxFull:
-      return {503, "Service Unavailable", "inbox_full", "Try again later", true};
-    case Answer::kInboxUnavailable:
-      return {503, "Service Unavailable", "inbox_unavailable", "Try again later", true};
-    case Answer::kInboxFailed:
-      return {503, "Service Unavailable", "inbox_failed", "Try again later", true};
-    case Answer::kDraining:
-      return {503, "Service Unavailable", "draining", "Try again later"};
-    case Answer::kReadTimeout:
-      return {503, "Service Unavailable", "read_timeout", "Try again later"};
-    case Answer::kOverloaded:
-      return {503, "Service Unavailable", "overloaded", "Try again later"};
-    case Answer::kInternal:
-      return {503, "Service Unavailable", "internal", "Try again later"};
-  }
-  return {503, "Service Unavailable", "internal", "Try again later"};
+  return kRows.at(static_cast<std::size_t>(answer) - 1).status;
 }
 
 std::string answerBody(Answer answer, std::string_view why) {

@@ -1,8 +1,7 @@
 // What the sender is told. Every answer of ingress is one of these; which bytes it becomes stands
-// in one switch, in http_status.cpp.
+// in one table, in http_status.cpp.
 #pragma once
 
-#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
