@@ -67,6 +67,11 @@ void AnswerCell::apologised(const DeliveryKey& key, Inbox::Done recorded) {
   record(key, std::move(recorded));
 }
 
+void AnswerCell::recordAgain(const DeliveryKey& key, Inbox::Done recorded) {
+  MutexLock lock(mutex_);
+  record(key, std::move(recorded));
+}
+
 DeliveryLedger::DeliveryLedger(Inbox& inbox, DeliveryKey key, const std::vector<Step>& steps,
                                std::shared_ptr<AnswerCell> answer)
     : inbox_(inbox), key_(std::move(key)), answer_(std::move(answer)) {
@@ -198,6 +203,18 @@ void DeliveryLedger::becameState(const std::string& log_id, StepState state, Inb
     }
   }
   recorded({});
+}
+
+void DeliveryLedger::recordAgain(const StepKey& key, Inbox::Done recorded) {
+  MutexLock lock(mutex_);
+  record(stepLocked(key), std::move(recorded));
+}
+
+void DeliveryLedger::recordAgain(const std::string& log_id, Inbox::Done recorded) {
+  MutexLock lock(mutex_);
+  Step* step = findRow(log_id);
+  MODHOST_ASSERT(step != nullptr);
+  record(*step, std::move(recorded));
 }
 
 }  // namespace modhost::host

@@ -39,6 +39,8 @@ class AnswerCell {
   void written(const DeliveryKey& key, Inbox::Done recorded);
   void withdrawn(const DeliveryKey& key, Inbox::Done recorded);
   void apologised(const DeliveryKey& key, Inbox::Done recorded);
+  // After a record that was refused: what is known by now.
+  void recordAgain(const DeliveryKey& key, Inbox::Done recorded);
 
  private:
   AnswerState stateLocked() const REQUIRES(mutex_);
@@ -91,6 +93,9 @@ class DeliveryLedger {
   void opening(const std::string& log_id, Inbox::Done recorded);
   // The platform accepted a PATCH with this state.
   void becameState(const std::string& log_id, StepState state, Inbox::Done recorded);
+  // After a record that was refused: the step, or the row, as it is known by now.
+  void recordAgain(const StepKey& key, Inbox::Done recorded);
+  void recordAgain(const std::string& log_id, Inbox::Done recorded);
 
  private:
   Step& stepLocked(const StepKey& key) REQUIRES(mutex_);

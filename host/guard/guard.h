@@ -35,6 +35,10 @@ struct GuardSettings {
   Milliseconds call_timeout{30'000};  // of each closing call with its tries
   Milliseconds settle_wait{5'000};    // how long a fenced attempt's write on the wire is awaited
   Milliseconds stop_poll{2'000};      // between two looks for the user's stop; 0: none
+  // A call whose intent the inbox can not take for a moment (a full disk) waits this long, asking
+  // again after each record_pause; then it fails.
+  Milliseconds record_wait{5'000};
+  Milliseconds record_pause{200};
   // A row that a write opened after the fence had stopped waiting for it is closed in at most so
   // many rounds, each with the client's tries; late_backoff before the second, then doubled: a
   // minute of waiting in all.

@@ -119,28 +119,54 @@ void GuardCore::after(Milliseconds delay, std::function<void()> task) {
   const SteadyTime due = clock.steadyNow() + delay;
   MutexLock lock(mutex_);
   if (stopping_) return;
-  timers_.emplace(due, std::move(task));
+  timers_.emplace(due, Task{std::move(task), false});
   changed_.notifyAll();
 }
 
+void GuardCore::afterOrStop(Milliseconds delay, std::function<void()> task) {
+  const SteadyTime due = clock.steadyNow() + delay;
+  {
+    MutexLock lock(mutex_);
+    if (!stopping_) {
+      timers_.emplace(due, Task{std::move(task), true});
+      changed_.notifyAll();
+      return;
+    }
+  }
+  task();
+}
+
 void GuardCore::runTimer() {
-  std::vector<std::function<void()>> due;
-  while (true) {
+  bool stopping = false;
+  while (!stopping) {
+    std::vector<std::function<void()>> tasks;
     {
       MutexLock lock(mutex_);
-      if (stopping_) return;
       const SteadyTime now = clock.steadyNow();
-      const auto later = timers_.upper_bound(now);
-      for (auto it = timers_.begin(); it != later; ++it) due.push_back(std::move(it->second));
-      timers_.erase(timers_.begin(), later);
-      if (due.empty()) {
+      stopping = stopping_;
+      tasks = takeTasks(now);
+      if (tasks.empty() && !stopping) {
         clock.waitUntil(changed_, mutex_,
                         timers_.empty() ? now + kIdleTimer : timers_.begin()->first);
       }
     }
-    for (const auto& task : due) task();
-    due.clear();
+    for (const auto& task : tasks) task();
   }
+}
+
+// What is due by `now`, or, once stop() was called, what must go on.
+std::vector<std::function<void()>> GuardCore::takeTasks(SteadyTime now) {
+  std::vector<std::function<void()>> tasks;
+  for (auto it = timers_.begin(); it != timers_.end();) {
+    if (!stopping_ && it->first > now) break;
+    if (!stopping_ || it->second.at_stop) {
+      tasks.push_back(std::move(it->second.run));
+      it = timers_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  return tasks;
 }
 
 Result<std::shared_ptr<DeliveryLedger>> GuardCore::ledgerOf(const DeliveryKey& key, bool read) {
@@ -223,7 +249,7 @@ void GuardCore::stop() {
   }
   timer_.join();
   // A task may hold what holds this.
-  std::multimap<SteadyTime, std::function<void()>> dropped;
+  std::multimap<SteadyTime, Task> dropped;
   {
     MutexLock lock(mutex_);
     dropped.swap(timers_);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "host/base/clock.h"
 #include "host/base/metrics.h"
@@ -56,6 +57,8 @@ class GuardCore {
 
   // Runs `task` on the timer's thread once `delay` has passed; stop() drops what has not run.
   void after(Milliseconds delay, std::function<void()> task);
+  // The same for what is under way and must go on: stop() runs it at once.
+  void afterOrStop(Milliseconds delay, std::function<void()> task);
 
   // The live ledger of the delivery, or a new one: read from the inbox when `read` says so
   // (blocks), else empty but for an answer another live delivery of the event knows of.
@@ -88,12 +91,18 @@ class GuardCore {
     Cut cut = Cut::kNone;
   };
 
+  struct Task {
+    std::function<void()> run;
+    bool at_stop = false;
+  };
+
   void cut(Ticket ticket, Cut how);
   void tellPlatform(PlatformCallId id, Cut cut);
   std::shared_ptr<DeliveryLedger> liveLedger(const DeliveryKey& key) REQUIRES(mutex_);
   std::shared_ptr<AnswerCell> cellOf(EventSeq seq, AnswerState known) REQUIRES(mutex_);
   void forgetDead() REQUIRES(mutex_);
   void runTimer();
+  std::vector<std::function<void()>> takeTasks(SteadyTime now) REQUIRES(mutex_);
 
   Platform& platform_;
 
@@ -103,7 +112,7 @@ class GuardCore {
   std::map<DeliveryKey, std::weak_ptr<DeliveryLedger>> ledgers_ GUARDED_BY(mutex_);
   std::map<EventSeq, std::weak_ptr<AnswerCell>> cells_ GUARDED_BY(mutex_);
   std::size_t forget_at_ GUARDED_BY(mutex_) = 1'024;
-  std::multimap<SteadyTime, std::function<void()>> timers_ GUARDED_BY(mutex_);
+  std::multimap<SteadyTime, Task> timers_ GUARDED_BY(mutex_);
   Ticket last_ticket_ GUARDED_BY(mutex_) = 0;
   int under_way_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;

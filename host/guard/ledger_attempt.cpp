@@ -1,6 +1,7 @@
 // In this order: the gate (admit, send, complete), the steps, the answer, the fence.
 #include "host/guard/ledger_attempt.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "host/base/log.h"
@@ -200,6 +201,27 @@ void LedgerAttempt::pass(const OperationPtr& operation) {
        [this, operation](PlatformOutcome outcome) { complete(operation, replyOf(outcome)); });
 }
 
+// For the record a call waits for: an inbox that is unavailable for a moment is asked `again`, until
+// the fence, the deadline or record_wait. Then, or with any other outcome, `then`.
+Inbox::Done LedgerAttempt::patiently(Record again, Inbox::Done then) {
+  const SteadyTime patience = core_->clock.steadyNow() + core_->settings.record_wait;
+  return [self = shared_from_this(), again = std::move(again), then = std::move(then),
+          until = std::min(deadline_, patience)](Result<void> result) {
+    self->recorded(again, then, until, std::move(result));
+  };
+}
+
+void LedgerAttempt::recorded(const Record& again, const Inbox::Done& then, SteadyTime until,
+                             Result<void> result) {
+  const bool may_pass = !result && result.error().kind == ErrorKind::kUnavailable;
+  if (!may_pass || isFenced() || core_->clock.steadyNow() >= until) return then(std::move(result));
+  core_->afterOrStop(core_->settings.record_pause, [self = shared_from_this(), again, then, until] {
+    again([self, again, then, until](Result<void> next) {
+      self->recorded(again, then, until, std::move(next));
+    });
+  });
+}
+
 // --- the steps ---
 
 void LedgerAttempt::createStep(const OperationPtr& operation) {
@@ -229,7 +251,10 @@ void LedgerAttempt::createRow(const OperationPtr& operation, StepState state) {
     const ModuleCall& call = operation->call;
     self->send(operation, call.method, call.path, call.body, came);
   };
-  if (ledger_->intend(operation->step, intended)) core_->countAmbiguous(1);
+  const auto again = [ledger = ledger_, step = operation->step](Inbox::Done recorded) {
+    ledger->recordAgain(step, std::move(recorded));
+  };
+  if (ledger_->intend(operation->step, patiently(again, intended))) core_->countAmbiguous(1);
 }
 
 void LedgerAttempt::createCame(const OperationPtr& operation, StepState state,
@@ -301,7 +326,10 @@ void LedgerAttempt::patchRow(const OperationPtr& operation, const std::string& l
     self->send(operation, "PATCH", "/message-log/" + pathSegment(log_id), body, came);
   };
   if (state != StepState::kOpen) return patch({});
-  ledger_->opening(log_id, patch);
+  const auto again = [ledger = ledger_, log_id](Inbox::Done recorded) {
+    ledger->recordAgain(log_id, std::move(recorded));
+  };
+  ledger_->opening(log_id, patiently(again, patch));
 }
 
 // A PATCH that opens a row may have been done after whoever came later had closed the row: then it is
@@ -351,7 +379,10 @@ void LedgerAttempt::writeAnswer(const OperationPtr& operation) {
     const ModuleCall& call = operation->call;
     self->send(operation, call.method, call.path, call.body, came);
   };
-  ledger_->answer().intend(ledger_->key(), write);
+  const auto again = [ledger = ledger_](Inbox::Done recorded) {
+    ledger->answer().recordAgain(ledger->key(), std::move(recorded));
+  };
+  ledger_->answer().intend(ledger_->key(), patiently(again, write));
 }
 
 void LedgerAttempt::answerCame(const OperationPtr& operation, const PlatformOutcome& outcome) {

@@ -48,6 +48,7 @@ class LedgerAttempt final : public GuardedAttempt,
   };
   using OperationPtr = std::shared_ptr<Operation>;
   using Then = std::function<void(PlatformOutcome)>;
+  using Record = std::function<void(Inbox::Done)>;
 
   bool admit(const OperationPtr& operation) EXCLUDES(mutex_);
   void dispatch(const OperationPtr& operation, const std::vector<std::string>& segments);
@@ -57,6 +58,9 @@ class LedgerAttempt final : public GuardedAttempt,
   void send(const OperationPtr& operation, const std::string& method, const std::string& path,
             const std::string& body, Then then);
   void pass(const OperationPtr& operation);
+  Inbox::Done patiently(Record again, Inbox::Done then);
+  void recorded(const Record& again, const Inbox::Done& then, SteadyTime until,
+                Result<void> result);
   void cut(const Operation& operation, GuardCore::Ticket ticket);
 
   void createStep(const OperationPtr& operation);

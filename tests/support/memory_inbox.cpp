@@ -134,6 +134,10 @@ void MemoryInbox::record(std::vector<LedgerEntry> entries, Done done) {
   MutexLock lock(mutex_);
   Result<void> outcome;
   if (failure_) outcome = *failure_;
+  if (outcome && records_refused_ > 0) {
+    --records_refused_;
+    outcome = Error{ErrorKind::kUnavailable, "told to refuse records"};
+  }
   for (const LedgerEntry& entry : entries) {
     if (outcome && !isOpenKey(entry.key)) outcome = unknown(entry.key);
   }
@@ -290,6 +294,11 @@ void MemoryInbox::restart() {
       unhanded_[key.target].add(*events_.at(key.seq).event, key.seq);
     }
   }
+}
+
+void MemoryInbox::refuseRecords(int times) {
+  MutexLock lock(mutex_);
+  records_refused_ = times;
 }
 
 void MemoryInbox::fail(const Error& error) {

@@ -63,6 +63,8 @@ class MemoryInbox final : public Inbox, public DeadLetters {
   // As after SIGKILL and a new start: what was running is recovered, everything open is handed out
   // again.
   void restart();
+  // The next `times` records answer kUnavailable, as on a disk that is full for a moment.
+  void refuseRecords(int times);
   // Storage fails for good.
   void fail(const Error& error);
   // Returns when every callback queued so far has run. Not from a callback.
@@ -127,6 +129,7 @@ class MemoryInbox final : public Inbox, public DeadLetters {
   std::int64_t last_dead_number_ GUARDED_BY(mutex_) = 0;
   std::int64_t ambiguous_creates_ GUARDED_BY(mutex_) = 0;
   std::optional<Error> failure_ GUARDED_BY(mutex_);
+  int records_refused_ GUARDED_BY(mutex_) = 0;  // still to come
   std::function<void(const Target&)> ready_ GUARDED_BY(mutex_);
   std::function<void(const Error&)> failed_ GUARDED_BY(mutex_);
   std::deque<std::function<void()>> callbacks_ GUARDED_BY(mutex_);
