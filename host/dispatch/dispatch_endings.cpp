@@ -41,12 +41,18 @@ void DispatchLoop::letGo(Held& held) {
 void DispatchLoop::decide(LaneState& lane, Held& held) {
   if (held.handing_back && !held.guarded->userStopped()) return handBack(lane, held);
   const DeliveryKey& key = held.delivery.key;
-  const Result<Guard::Standing> standing = guard_.standing(key);
+  const Result<Guard::Standing> standing = standingOf(lane, held);
   if (!standing) inboxFailed(standing.error());
   if (storage_failed_) return leaveToNextProcess(lane, held);
   if (!standing && drain_until_) return handBack(lane, held);
   if (!standing) return timers_.set(key, clock_.steadyNow() + settings_.inbox_pause);
   apply(lane, held, fateOf(lane, held, standing.value().answered), standing.value());
+}
+
+// Where nobody waits for an answer, what others wrote does not matter, and nothing need be read.
+Result<Guard::Standing> DispatchLoop::standingOf(const LaneState& lane, const Held& held) {
+  if (lane.owesAnswer(held)) return guard_.standing(held.delivery.key);
+  return Guard::Standing{held.guarded->openSteps(), false, false};
 }
 
 Fate DispatchLoop::fateOf(const LaneState& lane, const Held& held, bool answered) const {

@@ -64,6 +64,7 @@ class DispatchLoop {
   void leaveModule(LaneState& lane, Held& held, SteadyTime ended_at);
   void letGo(Held& held);
   void decide(LaneState& lane, Held& held);
+  Result<Guard::Standing> standingOf(const LaneState& lane, const Held& held);
   Fate fateOf(const LaneState& lane, const Held& held, bool answered) const;
   void apply(LaneState& lane, Held& held, const Fate& fate, const Guard::Standing& standing);
   void waitAgain(LaneState& lane, Held& held, const Fate& fate);

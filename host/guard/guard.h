@@ -71,6 +71,10 @@ class GuardedAttempt : public PlatformCalls {
   // at a time, and none after the fence or the deadline. Called at most once.
   virtual void watchForStop(std::function<void()> stopped) = 0;
   virtual bool userStopped() const = 0;
+
+  // Some message log of this delivery is RUNNING, or may be. What standing() says of it, without a
+  // read.
+  virtual bool openSteps() const = 0;
 };
 
 // What is owed to the chat when a delivery ends for good.

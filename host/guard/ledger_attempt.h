@@ -37,6 +37,7 @@ class LedgerAttempt final : public GuardedAttempt,
   void cancel() override;
   void watchForStop(std::function<void()> stopped) override { watch_->start(std::move(stopped)); }
   bool userStopped() const override { return watch_->stopped(); }
+  bool openSteps() const override { return !ledger_ || !ledger_->openSteps().empty(); }
 
  private:
   struct Operation {

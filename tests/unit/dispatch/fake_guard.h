@@ -143,6 +143,7 @@ class FakeGuard final : public Guard {
       guard_.locked([&] { guard_.watching_[key_] = std::move(stopped); });
     }
     bool userStopped() const override { return guard_.isStopped(key_); }
+    bool openSteps() const override { return guard_.hasOpenSteps(key_); }
 
    private:
     FakeGuard& guard_;
@@ -172,6 +173,10 @@ class FakeGuard final : public Guard {
     done(accepted);
   }
 
+  bool hasOpenSteps(const DeliveryKey& key) const {
+    MutexLock lock(mutex_);
+    return open_steps_.count(key) != 0;
+  }
   bool isStopped(const DeliveryKey& key) const {
     MutexLock lock(mutex_);
     return stopped_.count(key) != 0;

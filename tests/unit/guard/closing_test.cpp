@@ -191,6 +191,7 @@ TEST_SUITE("guard") {
     const auto attempt = scene.open();
     Scene::run(*attempt, "POST", "/message-log", kFirstStep);
     CHECK(scene.guard->standing(scene.delivery.key).take().open_steps);
+    CHECK(attempt->openSteps());
 
     CHECK(scene.close(false, false));
     CHECK(scene.close(false, false));

@@ -112,6 +112,7 @@ TEST_SUITE("guard") {
       Scene::run(*attempt, "POST", "/message-log", kFirstStep);
       CHECK(scene.step().state == StepState::kFailed);
       CHECK_FALSE(scene.guard->standing(scene.delivery.key).take().open_steps);
+      CHECK_FALSE(attempt->openSteps());
       attempt = scene.openAgain();
 
       Scene::run(*attempt, "POST", "/message-log", kFirstStep);
