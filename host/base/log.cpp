@@ -3,7 +3,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <memory>
+
+#include "host/base/utf8.h"
 
 namespace modhost::host {
 namespace {
@@ -35,23 +38,32 @@ spdlog::logger& logger() {
   return *instance;
 }
 
-// JSON string escapes serve both formats: no byte below 0x20 gets through.
+void appendControl(std::string& out, unsigned char byte) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  out += "\\u00";
+  out += kHex[byte >> 4];
+  out += kHex[byte & 15];
+}
+
+// JSON string escapes serve both formats: no byte below 0x20 gets through, and what is no UTF-8
+// becomes U+FFFD, or no reader of JSON lines would take the line.
 void appendEscaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
+  while (!text.empty()) {
+    const char c = text.front();
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
+    const std::size_t bytes = utf8CharacterBytes(text);
+    if (bytes == 0) {
+      out += "\xEF\xBF\xBD";
+    } else if (c == '"' || c == '\\') {
+      out.append({'\\', c});
     } else if (c == '\n') {
       out += "\\n";
     } else if (byte < 0x20 || byte == 0x7f) {
-      static constexpr char kHex[] = "0123456789abcdef";
-      out += "\\u00";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
+      appendControl(out, byte);
     } else {
-      out += c;
+      out += text.substr(0, bytes);
     }
+    text.remove_prefix(std::max<std::size_t>(bytes, 1));
   }
 }
 
@@ -64,7 +76,8 @@ void appendQuoted(std::string& out, std::string_view text) {
 bool needsQuotes(std::string_view value) {
   if (value.empty()) return true;
   for (const char c : value) {
-    if (static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '\\' || c == '=') return true;
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= ' ' || byte >= 0x7f || c == '"' || c == '\\' || c == '=') return true;
   }
   return false;
 }

@@ -44,6 +44,23 @@ TEST_CASE("log: a value can not forge a line") {
   CHECK(std::count(text.begin(), text.end(), '\n') == 1);
 }
 
+TEST_CASE("log: what is no UTF-8 does not reach the line") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x98\x80",
+       "gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x98\x80"},
+      {"\xFF", "\xEF\xBF\xBD"},
+      {"cut \xE2\x82", "cut \xEF\xBF\xBD\xEF\xBF\xBD"},
+      {"overlong \xC0\xAF", "overlong \xEF\xBF\xBD\xEF\xBF\xBD"},
+      {"\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+      {"\xF4\x90\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+      {"latin \xE9t\xE9", "latin \xEF\xBF\xBDt\xEF\xBF\xBD"}};
+  for (const auto& one : cases) {
+    const char* said = one.first;
+    const std::string text = captured([said] { logInfo("test", "spoke", {{"text", said}}); });
+    CHECK(text.find("text=\"" + std::string(one.second) + "\"\n") != std::string::npos);
+  }
+}
+
 TEST_CASE("log: debug lines are not written at level info") {
   CHECK(captured([] { logDebug("test", "quiet"); }).empty());
 }
