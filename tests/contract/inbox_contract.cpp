@@ -7,6 +7,7 @@
 
 #include "host/base/mutex.h"
 #include "tests/contract/inbox_means.h"
+#include "tests/support/eventually.h"
 
 namespace modhost::host {
 namespace {
@@ -22,7 +23,7 @@ class Heard {
     changed_.notifyAll();
   }
   std::vector<std::string> waitFor(std::size_t count) {
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    const auto limit = std::chrono::steady_clock::now() + kSafetyLimit;
     MutexLock lock(mutex_);
     while (what_.size() < count && std::chrono::steady_clock::now() < limit) {
       changed_.waitUntil(mutex_, limit);

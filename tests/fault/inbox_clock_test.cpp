@@ -3,10 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/contract/inbox_means.h"
+#include "tests/support/eventually.h"
 #include "tests/support/inbox_books.h"
 
 namespace modhost::host {
@@ -45,10 +45,7 @@ class InboxInTime {
     for (int i = 0; i < 2; ++i) {
       const int before = passes();
       clock.advance(settings_.retention_period);
-      const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-      while (passes() == before && std::chrono::steady_clock::now() < limit) {
-        std::this_thread::yield();
-      }
+      REQUIRE(eventually([&] { return passes() > before; }));
     }
   }
   bool hasBoth() {
@@ -56,13 +53,10 @@ class InboxInTime {
     return stats.events == 2 && stats.dead == 1;
   }
   bool becomesEmpty() {
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (inbox->stats().take().events > 0) {
-      if (std::chrono::steady_clock::now() > limit) return false;
+    return eventually([&] {
       clock.advance(settings_.retention_period);
-      std::this_thread::yield();
-    }
-    return true;
+      return inbox->stats().take().events == 0;
+    });
   }
 
   FakeClock clock;

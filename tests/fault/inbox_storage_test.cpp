@@ -3,10 +3,10 @@
 
 #include <filesystem>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/contract/inbox_means.h"
+#include "tests/support/eventually.h"
 #include "tests/support/faulty_vfs.h"
 #include "tests/support/inbox_books.h"
 
@@ -16,16 +16,6 @@ namespace {
 using To = Settlement::To;
 
 constexpr Milliseconds kCheckpointPeriod{200};
-
-template <typename Condition>
-bool becomesTrue(const Condition& condition) {
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 class InboxOnFaultyDisk {
  public:
@@ -56,8 +46,8 @@ class InboxOnFaultyDisk {
   bool checkpoint() {
     const int before = disk.databaseSyncs();
     // Further with each look, as the thread may still be on its way back from the one before.
-    becomesTrue([&] {
-      clock_.advance(Milliseconds(1));
+    eventually([&] {
+      clock_.advance(kCheckpointPeriod);
       return disk.databaseSyncs() > before || disk.failed() || failures() > 0;
     });
     return disk.databaseSyncs() > before;
@@ -167,7 +157,7 @@ TEST_SUITE("inbox storage") {
         const std::vector<std::string> acknowledged = live(on);
         hit = on.disk.failed();
         INFO("file ", static_cast<int>(file), ", call ", static_cast<int>(call), ", nth ", nth);
-        if (hit) CHECK(becomesTrue([&] { return on.failures() == 1; }));
+        if (hit) CHECK(eventually([&] { return on.failures() == 1; }));
         if (!hit) CHECK(acknowledged.size() == 12);
         on.disk.mend();
         if (nth % 2 == 0) on.reopenAfterCrash();
@@ -207,7 +197,7 @@ TEST_SUITE("inbox storage") {
     CHECK(refused.error().kind == ErrorKind::kCorrupt);
     CHECK_MESSAGE(refused.error().message.find("Read-only file system") != std::string::npos,
                   refused.error().message);
-    CHECK(becomesTrue([&] { return on.failures() == 1; }));
+    CHECK(eventually([&] { return on.failures() == 1; }));
     on.disk.setReadOnly(false);
     on.reopen();
     checkNothingLost(on, {"one"});

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
 
 namespace modhost::host {
@@ -92,25 +93,5 @@ struct HttpAnswer {
 HttpAnswer postWebhook(int port, const std::string& body, const std::string& secret = kTestSecret,
                        std::chrono::milliseconds patience = std::chrono::seconds(60));
 HttpAnswer httpGet(int port, const std::string& path);
-
-// Polls `condition` until it holds; false after a safety limit far beyond what any machine needs.
-template <typename Condition>
-bool eventually(Condition condition);
-
-}  // namespace modhost::host
-
-#include <poll.h>
-
-namespace modhost::host {
-
-template <typename Condition>
-bool eventually(Condition condition) {
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(120);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    ::poll(nullptr, 0, 5);
-  }
-  return true;
-}
 
 }  // namespace modhost::host

@@ -14,13 +14,14 @@
 #include <system_error>
 #include <thread>
 
+#include "tests/support/eventually.h"
+
 namespace modhost::host {
 namespace {
 
 using nlohmann::json;
 
 constexpr char kBasePath[] = "/public/chat-gen2";
-constexpr auto kSafetyLimit = std::chrono::seconds(30);
 constexpr std::size_t kStack = 512 * 1024;
 
 [[noreturn]] void fail(const char* what) {

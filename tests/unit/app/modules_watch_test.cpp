@@ -1,28 +1,18 @@
 #include "host/app/modules_watch.h"
 
 #include <doctest/doctest.h>
-#include <poll.h>
 
 #include <atomic>
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
 
 namespace modhost::host {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <typename Condition>
-bool soon(Condition condition) {
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    ::poll(nullptr, 0, 5);
-  }
-  return true;
-}
 
 struct Watched {
   TempFolder folder;
@@ -40,18 +30,18 @@ TEST_SUITE_BEGIN("modules watch");
 TEST_CASE("modules watch: a module that is renamed in or written is noticed") {
   Watched watched;
   watched.write("a.so");
-  CHECK(soon([&] { return watched.changes == 1; }));
+  CHECK(eventually([&] { return watched.changes == 1; }));
 
   watched.write("b.new");
   fs::rename(watched.folder.file("b.new"), watched.folder.file("b.so"));
-  CHECK(soon([&] { return watched.changes == 2; }));
+  CHECK(eventually([&] { return watched.changes == 2; }));
 }
 
 TEST_CASE("modules watch: files that come together are one change and others are none") {
   Watched watched;
   watched.write("notes.txt");
   for (int i = 0; i < 50; ++i) watched.write("m" + std::to_string(i) + ".so");
-  CHECK(soon([&] { return watched.changes >= 1; }));
+  CHECK(eventually([&] { return watched.changes >= 1; }));
 
   // A machine may stall in the middle of the fifty, but not between each two of them.
   CHECK(watched.changes < 10);
@@ -61,7 +51,7 @@ TEST_CASE("modules watch: a folder that goes away is watched no more") {
   Watched watched;
   fs::remove_all(watched.folder.path());
 
-  CHECK(soon([&] { return !watched.watch->alive(); }));
+  CHECK(eventually([&] { return !watched.watch->alive(); }));
 }
 
 TEST_CASE("modules watch: a folder that is not there is refused by its name") {

@@ -15,6 +15,7 @@
 #include "host/base/thread.h"
 #include "host/dispatch/dispatcher.h"
 #include "host/event/event.h"
+#include "tests/support/eventually.h"
 #include "tests/support/events.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_inbox.h"
@@ -43,7 +44,7 @@ class StageClock final : public Clock {
   // Until it went to sleep anew, twice: it may have looked at the clock for the first sleep before
   // the call. False: it did not within the safety limit, or is over.
   bool awaitSleep(const std::atomic<bool>& over) {
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    const auto limit = std::chrono::steady_clock::now() + kSafetyLimit;
     MutexLock lock(mutex_);
     const long enough = sleeps_ + 2;
     while (sleeps_ < enough && !over && std::chrono::steady_clock::now() < limit) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/contract/inbox_means.h"
+#include "tests/support/eventually.h"
 
 namespace modhost::host {
 namespace {
@@ -60,16 +61,6 @@ struct Fixture {
     return at == std::string::npos ? -1 : std::stod(text.substr(at + name.size() + 2));
   }
 };
-
-template <typename Condition>
-bool becomesTrue(const Condition& condition) {
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 std::vector<EventSeq> takeAll(Inbox& inbox, std::size_t page) {
   std::vector<EventSeq> seqs;
@@ -165,7 +156,7 @@ TEST_SUITE("inbox") {
     inbox->settle({{{seq, "a"}, To::kDone, End::kOk, {}, ""}});
     on.clock.advance(on.settings.settle_linger);
 
-    CHECK(becomesTrue([&] { return inbox->stats().take().done == 1; }));
+    CHECK(eventually([&] { return inbox->stats().take().done == 1; }));
   }
 
   TEST_CASE("inbox: the gauges show what the file holds also after a restart") {
@@ -221,7 +212,7 @@ TEST_SUITE("inbox") {
     });
 
     std::vector<EventSeq> seqs;
-    const bool all = becomesTrue([&] {
+    const bool all = eventually([&] {
       for (const EventSeq seq : takeAll(*inbox, 7)) seqs.push_back(seq);
       return seqs.size() >= kEvents;
     });
@@ -262,7 +253,7 @@ TEST_SUITE("inbox") {
 
     on.clock.advance(on.settings.retention + std::chrono::hours(1));
 
-    CHECK(becomesTrue([&] { return inbox->stats().take().events == 1; }));
+    CHECK(eventually([&] { return inbox->stats().take().events == 1; }));
     CHECK(inbox->openDeliveries(waits).take() == 1);
     CHECK(on.accept(*inbox, "done") > waits);
   }
@@ -278,10 +269,10 @@ TEST_SUITE("inbox") {
     REQUIRE(inbox->openDeliveries(1).ok());
 
     on.clock.advance(on.settings.retention_period);
-    CHECK(becomesTrue([&] { return inbox->stats().take().dead == 2; }));
+    CHECK(eventually([&] { return inbox->stats().take().dead == 2; }));
     CHECK(inbox->deadLetters(0, 10).take().at(0).why == "two");
     on.clock.advance(on.settings.dead_retention + std::chrono::hours(1));
-    CHECK(becomesTrue([&] { return inbox->stats().take().dead == 0; }));
+    CHECK(eventually([&] { return inbox->stats().take().dead == 0; }));
   }
 
   TEST_CASE("inbox: bodies are kept until retention when that is asked for") {
@@ -294,7 +285,7 @@ TEST_SUITE("inbox") {
 
     CHECK(inbox->body(seq).take() == chosenEventBody("one"));
     on.clock.advance(on.settings.retention + std::chrono::hours(1));
-    CHECK(becomesTrue([&] { return !inbox->body(seq).ok(); }));
+    CHECK(eventually([&] { return !inbox->body(seq).ok(); }));
   }
 
   TEST_CASE("inbox: the WAL starts over when it grew beyond its limit") {
@@ -307,7 +298,7 @@ TEST_SUITE("inbox") {
     // Ten events without growth: what is written goes over the old pages.
     std::uintmax_t largest = 0;
     int unchanged = 0;
-    const bool started_over = becomesTrue([&] {
+    const bool started_over = eventually([&] {
       on.accept(*inbox, "e" + std::to_string(events++));
       on.clock.advance(on.settings.checkpoint_period);
       const std::uintmax_t before = std::exchange(largest, std::max(largest, wal_bytes()));

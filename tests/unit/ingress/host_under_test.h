@@ -12,6 +12,7 @@
 #include "host/ingress/ingress.h"
 #include "host/routes/route_table.h"
 #include "tests/support/events.h"
+#include "tests/support/eventually.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_inbox.h"
 #include "tests/unit/ingress/raw_client.h"
@@ -85,12 +86,7 @@ struct HostUnderTest {
 
   // Waits for a line of the metrics, such as "modhost_connections 0".
   bool waitFor(const std::string& line) const {
-    const auto until = std::chrono::steady_clock::now() + RawClient::kSafety;
-    while (!counted(line)) {
-      if (std::chrono::steady_clock::now() > until) return false;
-      ::poll(nullptr, 0, 1);
-    }
-    return true;
+    return eventually([&] { return counted(line); });
   }
 
   FakeClock clock;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,11 +15,10 @@
 
 #include "host/base/mutex.h"
 #include "host/modules/runner_factory.h"
+#include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
 
 namespace modhost::host {
-
-inline constexpr std::chrono::seconds kSafetyLimit{60};
 
 inline std::string tinyModule(const std::string& name) {
   return std::string(TINY_MODULES_FOLDER) + "/" + name + ".so";
@@ -112,18 +112,7 @@ class Ends {
   std::map<AttemptToken, AttemptEnd> ends_ GUARDED_BY(mutex_);
 };
 
-// Looks at a condition that has no one to notify of it, until it holds.
-template <typename Condition>
-void awaitThat(Condition holds) {
-  const auto until = std::chrono::steady_clock::now() + kSafetyLimit;
-  Mutex mutex;
-  CondVar never;
-  while (!holds()) {
-    REQUIRE(std::chrono::steady_clock::now() < until);
-    MutexLock lock(mutex);
-    never.waitUntil(mutex, std::chrono::steady_clock::now() + Milliseconds(1));
-  }
-}
+inline void awaitThat(const std::function<bool()>& holds) { REQUIRE(eventually(holds)); }
 
 struct Harness {
   explicit Harness(Isolation how = Isolation::kInProcess) : isolation(how) {
