@@ -1,6 +1,6 @@
 // FaultyVfs: SQLite's own VFS with a disk that can fail, put under an inbox by name. Everything
-// passes through until the test says otherwise. Counts what reached the disk, so that a test can
-// tell which promise costs an fsync, and knows what a power cut would leave.
+// passes through until the test says otherwise, but for fsyncs: they are only counted, so that a
+// test can tell which promise costs one, and noted for what a power cut would leave.
 //
 // Threads: every method from any thread.
 #pragma once
