@@ -105,6 +105,10 @@ class ReloadHost {
     return answered && answerTo(event) == text;
   }
   bool logged(const std::string& text) const { return host.log().find(text) != std::string::npos; }
+  // What is to be seen elsewhere may be said in the log a moment later.
+  bool comesToLog(const std::string& text) const {
+    return eventually([&] { return logged(text); });
+  }
 
   RecordingPlatform platform;
   HostProcess host;

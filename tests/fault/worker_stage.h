@@ -42,9 +42,12 @@ class WorkerStage {
     host_.start();
   }
 
+  bool isTaken(const std::string& id, const std::string& text, const std::string& company = "202") {
+    const std::string body = chosenEventBody(id, text, "chat_poison", company);
+    return postWebhook(host_.port(), body).status == 200;
+  }
   void post(const std::string& id, const std::string& text, const std::string& company = "202") {
-    REQUIRE(postWebhook(host_.port(), chosenEventBody(id, text, "chat_poison", company)).status ==
-            200);
+    REQUIRE(isTaken(id, text, company));
   }
 
   // The text of the event's answer so far; empty: none.
@@ -54,6 +57,11 @@ class WorkerStage {
   }
   bool awaitAnswer(const std::string& id, const std::string& text) {
     return platform.waitFor([&] { return answerTo(id) == text; });
+  }
+  // The first one that comes, an apology included.
+  std::string awaitAnyAnswer(const std::string& id) {
+    CHECK(platform.waitFor([&] { return !answerTo(id).empty(); }));
+    return answerTo(id);
   }
 
   // Both neighbours do their work now.
@@ -71,7 +79,7 @@ class WorkerStage {
     CHECK(awaitAnswer(id, kApology));
     CHECK(platform.waitFor([&] { return stepsClosed(id); }));
     CHECK(eventually([&] { return deadLetters() == 1; }));
-    CHECK(logged("dispatch: delivery ended event=" + id, "end=" + end));
+    CHECK(eventually([&] { return logged("dispatch: delivery ended event=" + id, "end=" + end); }));
   }
   bool stepsClosed(const std::string& id) const {
     const auto rows = platform.rowsOf("msg_a_" + id);

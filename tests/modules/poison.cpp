@@ -1,6 +1,6 @@
 // Answers "fine: <the user's text>", after a search that a test may hold up; but a text "poison:
-// <how>" brings the worker into that trouble first, after the search. Its own file says which pids
-// it forked.
+// <how>" brings the worker into that trouble first, after the search and a word in the log. Its own
+// file says which pids it forked.
 #include <modhost/modhost.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -75,6 +75,7 @@ void forkOff(Context& context) {
 }
 
 void run(const std::string& how, Context& context) {
+  context.log(modhost::LogLevel::kInfo, "poisoned");
   if (how == "segv") *static_cast<volatile int*>(nullptr) = 1;
   if (how == "abort") std::abort();
   if (how == "exit") ::_exit(3);

@@ -158,6 +158,11 @@ void Hold::release() {
   changed_.notifyAll();
 }
 
+int Hold::arrived() {
+  MutexLock lock(mutex_);
+  return arrived_;
+}
+
 bool Hold::waitForArrivals(int count) {
   const SteadyTime limit = std::chrono::steady_clock::now() + kSafetyLimit;
   MutexLock lock(mutex_);

@@ -61,6 +61,8 @@ class Hold {
   void release();
   // True when `count` calls have come to the hold; false after the safety limit.
   bool waitForArrivals(int count = 1);
+  // Calls that have come so far.
+  int arrived();
 
  private:
   friend class RecordingPlatform;
