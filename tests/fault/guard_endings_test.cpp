@@ -129,7 +129,7 @@ TEST_CASE("guard: what waited longer than answer_within is apologised to and nev
   const auto held = platform.hold({.method = "POST", .path_prefix = "/search"});
   HostProcess host(platform.apiBase());
   host.configure(scriptedAnswers("worker", ", concurrency: 1") +
-                 "dispatch: {answer_within: 3s, stop_poll: 0}\n");
+                 "dispatch: {answer_within: 15s, stop_poll: 0}\n");
   host.start();
   post(host, {{"evt_first", "search answer", "ok"}});
   REQUIRE(held->waitForArrivals());

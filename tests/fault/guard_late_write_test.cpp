@@ -21,7 +21,7 @@ TEST_CASE("guard: a late answer of a module that overran stands or is apologised
   // Not done before the apology was due.
   const auto undone = platform.hold(answerOf("evt_undone"));
   HostProcess host(platform.apiBase());
-  host.configure(scriptedAnswers("worker", ", timeout: 3s"));
+  host.configure(scriptedAnswers("worker", ", timeout: 10s"));
   host.start();
 
   for (const std::string id : {"evt_soon", "evt_never", "evt_undone"}) {

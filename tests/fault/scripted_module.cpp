@@ -4,6 +4,8 @@
 //   step     opens a step and leaves it open      answer   writes the answer
 //   search   asks the platform (a test may hold it)   wait     until it is told to give up
 //   hang     longer than any deadline of a test    last: ok skip reject retry fail throw die
+//
+// Before it waits or hangs it says so in the log.
 #include <modhost/modhost.h>
 
 #include <chrono>
@@ -28,8 +30,9 @@ class Scripted final : public modhost::IExternalModule {
       if (word == "search") {
         context.unique().request("POST", "/search/search-string", {{"prompt", event.userText()}});
       }
+      if (word == "wait" || word == "hang") context.log(modhost::LogLevel::kInfo, "waiting now");
       if (word == "wait") awaitCancel(context);
-      if (word == "hang") std::this_thread::sleep_for(std::chrono::seconds(30));
+      if (word == "hang") std::this_thread::sleep_for(std::chrono::seconds(60));
       if (word == "skip") return Outcome::skipped("told to");
       if (word == "reject") return Outcome::reject("told to");
       if (word == "retry") return Outcome::retry("told to");

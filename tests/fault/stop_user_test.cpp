@@ -18,6 +18,7 @@ struct StoppedChat {
     host.start();
     REQUIRE(postWebhook(host.port(), chosenEventBody("evt_1", script)).status == 200);
     REQUIRE(platform.waitFor([&] { return platform.callCount("GET", "/messages/") >= 2; }));
+    REQUIRE(eventually([&] { return host.log().find("waiting now") != std::string::npos; }));
     platform.pressStop(kMessage);
   }
   void checkStopped(const Texts& written) {
@@ -65,7 +66,7 @@ TEST_CASE("stop: what the module has of the answer it may still write") {
 }
 
 TEST_CASE("stop: a module that does not listen is ended at its deadline without an apology") {
-  StoppedChat chat("worker", "step hang", ", timeout: 5s");
+  StoppedChat chat("worker", "step hang", ", timeout: 10s");
 
   chat.checkStopped({});
 }
@@ -80,12 +81,15 @@ TEST_CASE("stop: a worker that dies of it is not given the delivery again") {
 
 TEST_CASE("stop: a stop is found after the host was killed and the module hears of it at once") {
   RecordingPlatform platform;
+  const auto held = platform.hold({.method = "POST", .path_prefix = "/search/search-string"});
   HostProcess host(platform.apiBase());
   host.configure(scriptedAnswers("worker") + kQuickPolls);
   host.start();
-  REQUIRE(postWebhook(host.port(), chosenEventBody("evt_1", "step wait fail")).status == 200);
-  REQUIRE(platform.waitFor([&] { return platform.callCount("GET", "/messages/") >= 1; }));
+  REQUIRE(postWebhook(host.port(), chosenEventBody("evt_1", "step search wait fail")).status ==
+          200);
+  REQUIRE(held->waitForArrivals());  // so the step's row is in the ledger
   host.kill();
+  held->release();
   platform.pressStop(kMessage);
 
   host.start();
