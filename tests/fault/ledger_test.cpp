@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "host/base/mutex.h"
+#include "host/dispatch/dispatcher.h"
 #include "tests/fault/chaos.h"
 #include "tests/fault/ledger_books.h"
 #include "tests/support/inbox_view.h"
@@ -249,6 +250,9 @@ TEST_CASE("ledger: the books balance after minutes of random faults") {
   // Faults are many, but enough must go well, or nothing was tested.
   CHECK(3 * found.count("answered") > found.count("apologised"));
   CHECK(found.quiet_events_in_floods > 0);
+  // Only the test's own blows, three at one event, excuse an innocent's end.
+  CHECK(DispatchSettings{}.interruptions_max * found.innocents_interrupted <=
+        chaos.count(Blow::kKillWorker) + chaos.count(Blow::kKillHost));
   checkQuietLog(host.log());
   report(found, entries, evidence);
 }
