@@ -150,6 +150,8 @@ Statement::Statement(Database& database, std::string_view sql) {
 
 Statement::~Statement() { sqlite3_finalize(statement_); }
 
+int Statement::changed() const { return sqlite3_changes(sqlite3_db_handle(statement_)); }
+
 void Statement::bind(int position, std::int64_t value) {
   check(sqlite3_db_handle(statement_), sqlite3_bind_int64(statement_, position, value));
 }

@@ -102,14 +102,17 @@ class Statement {
     (bind(++position, values), ...);
     return Rows(statement_);
   }
-  // Runs to the end.
+  // Runs to the end. How many rows an INSERT, UPDATE or DELETE changed; a RETURNING clause would
+  // tell it too, by way of a temporary table per run.
   template <typename... Values>
-  void run(const Values&... values) {
+  int run(const Values&... values) {
     Rows all = rows(values...);
     while (all.next()) continue;
+    return changed();
   }
 
  private:
+  int changed() const;
   void bind(int position, std::int64_t value);
   void bind(int position, int value) { bind(position, std::int64_t{value}); }
   void bind(int position, bool value) { bind(position, std::int64_t{value}); }

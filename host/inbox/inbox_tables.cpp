@@ -27,11 +27,11 @@ struct InboxTables::Statements {
   Statement find_event{database, "SELECT seq FROM event WHERE id = ?1"};
   Statement add_event{database,
                       "INSERT INTO event VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
-                      "ON CONFLICT(id) DO NOTHING RETURNING seq"};
+                      "ON CONFLICT(id) DO NOTHING"};
   Statement add_body{database, "INSERT INTO body VALUES(?1, ?2)"};
   Statement count_event{database,
-                        "UPDATE event SET open = open + ?2, dead = dead + ?3 WHERE seq = ?1 "
-                        "RETURNING open, dead"};
+                        "UPDATE event SET open = open + ?2, dead = dead + ?3 WHERE seq = ?1"};
+  Statement event_counts{database, "SELECT open, dead FROM event WHERE seq = ?1"};
   Statement event_open{database, "SELECT open FROM event WHERE seq = ?1"};
   Statement set_answer{database, "UPDATE event SET answer = ?2 WHERE seq = ?1"};
   Statement oldest_events{database,
@@ -39,6 +39,7 @@ struct InboxTables::Statements {
                           "ORDER BY seq LIMIT ?2"};
   Statement delete_event{database, "DELETE FROM event WHERE seq = ?1"};
   Statement delete_body{database, "DELETE FROM body WHERE seq = ?1"};
+  Statement traced{database, "SELECT seq FROM step UNION SELECT seq FROM attempt_record"};
   Statement delete_steps{database, "DELETE FROM step WHERE seq = ?1"};
   Statement delete_records{database, "DELETE FROM attempt_record WHERE seq = ?1"};
 
@@ -120,6 +121,9 @@ void InboxTables::committed() {
 void InboxTables::rolledBack() {
   changed_ = false;
   target_ids_.clear();  // one may have been added by what was rolled back
+  traced_.clear();
+  Rows traced = sql_->traced.rows();
+  while (traced.next()) traced_.insert(traced.integer(0));
   Rows row = sql_->load_tally.rows();
   if (!row.next()) throw SqlError(SqlFault::kFatal, "the table inbox has lost its row");
   working_ = {row.integer(0),
@@ -306,11 +310,9 @@ Result<EventSeq> InboxTables::addEvent(const Event& event, std::int64_t open, st
     return Error{ErrorKind::kFull, full_why};
   }
   const EventSeq seq = working_.last_seq + 1;
-  {
-    Rows added = sql_->add_event.rows(seq, event.id, toMs(event.received_at), open, dead,
-                                      stored(AnswerState::kNone));
-    if (!added.next()) return duplicate;
-  }
+  const int added = sql_->add_event.run(seq, event.id, toMs(event.received_at), open, dead,
+                                        stored(AnswerState::kNone));
+  if (added == 0) return duplicate;
   working_.last_seq = seq;
   ++working_.stats.events;
   changed_ = true;
@@ -362,6 +364,7 @@ void InboxTables::addRecord(const Row& row, End end, std::string_view error) {
     Rows last = sql_->last_record.rows(row.seq, row.target);
     if (last.next()) nth = last.maybeInteger(0).value_or(0) + 1;
   }
+  traced_.insert(row.seq);
   sql_->add_record.run(row.seq, row.target, nth, row.life.attempts, nowMs(), stored(end), error);
   if (nth > kAttemptRecordsMax) {
     sql_->delete_old_records.run(row.seq, row.target, nth - kAttemptRecordsMax);
@@ -370,8 +373,9 @@ void InboxTables::addRecord(const Row& row, End end, std::string_view error) {
 
 void InboxTables::countEvent(EventSeq seq, int open, int dead) {
   bool ended = false;
+  sql_->count_event.run(seq, open, dead);
   {
-    Rows row = sql_->count_event.rows(seq, open, dead);
+    Rows row = sql_->event_counts.rows(seq);
     ended = row.next() && row.integer(0) == 0 && row.integer(1) == 0;
   }
   if (ended) deleteEnded(seq);
@@ -379,6 +383,7 @@ void InboxTables::countEvent(EventSeq seq, int open, int dead) {
 
 void InboxTables::deleteEnded(EventSeq seq) {
   if (!limits_.keep_bodies) sql_->delete_body.run(seq);
+  if (traced_.erase(seq) == 0) return;
   sql_->delete_steps.run(seq);
   sql_->delete_records.run(seq);
 }
@@ -393,6 +398,7 @@ void InboxTables::storeEntry(const LedgerEntry& entry) {
     Rows row = sql_->find_step.rows(entry.key.seq, target, key.message_id, key.order, key.nth);
     if (row.next()) known = row.integer(0);
   }
+  traced_.insert(entry.key.seq);
   sql_->store_step.run(entry.key.seq, target, key.message_id, key.order, key.nth,
                        entry.step->log_id, stored(entry.step->state), entry.step->ambiguous);
   const std::int64_t more = entry.step->ambiguous - known;

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "host/base/clock.h"
@@ -126,6 +127,8 @@ class InboxTables {
   Tally working_;
   bool changed_ = false;
   std::map<Target, TargetId> target_ids_;
+  // Events that have, or had, rows in `step` or `attempt_record`: of most there is nothing to delete.
+  std::unordered_set<EventSeq> traced_;
 
   mutable Mutex mutex_;
   Tally committed_ GUARDED_BY(mutex_);
