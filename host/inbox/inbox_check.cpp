@@ -50,10 +50,10 @@ constexpr const char* kQueries[] = {
     "SELECT 'dead letter ' || number || ' has no event' FROM dead_letter "
     "WHERE seq NOT IN (SELECT seq FROM event)",
     "SELECT 'body ' || seq || ' has no event' FROM body WHERE seq NOT IN (SELECT seq FROM event)",
-    "SELECT DISTINCT 'steps of event ' || seq || ' have no event' FROM step "
-    "WHERE seq NOT IN (SELECT seq FROM event)",
-    "SELECT DISTINCT 'attempt records of event ' || seq || ' have no event' FROM attempt_record "
-    "WHERE seq NOT IN (SELECT seq FROM event)",
+    "SELECT DISTINCT 'steps of event ' || seq || ' are there, but it has ended' FROM step "
+    "WHERE seq NOT IN (SELECT seq FROM event WHERE open + dead > 0)",
+    "SELECT DISTINCT 'attempt records of event ' || seq || ' are there, but it has ended' "
+    "FROM attempt_record WHERE seq NOT IN (SELECT seq FROM event WHERE open + dead > 0)",
 };
 
 void appendRows(Database& database, const std::string& sql, std::vector<std::string>& faults) {
