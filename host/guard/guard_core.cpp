@@ -119,8 +119,7 @@ void GuardCore::after(Milliseconds delay, std::function<void()> task) {
   const SteadyTime due = clock.steadyNow() + delay;
   MutexLock lock(mutex_);
   if (stopping_) return;
-  timers_.emplace(due, Task{std::move(task), false});
-  changed_.notifyAll();
+  addTimer(due, Task{std::move(task), false});
 }
 
 void GuardCore::afterOrStop(Milliseconds delay, std::function<void()> task) {
@@ -128,12 +127,18 @@ void GuardCore::afterOrStop(Milliseconds delay, std::function<void()> task) {
   {
     MutexLock lock(mutex_);
     if (!stopping_) {
-      timers_.emplace(due, Task{std::move(task), true});
-      changed_.notifyAll();
+      addTimer(due, Task{std::move(task), true});
       return;
     }
   }
   task();
+}
+
+// The timer's thread sleeps until the earliest, so only a new earliest wakes it.
+void GuardCore::addTimer(SteadyTime due, Task task) {
+  const bool is_next = timers_.empty() || due < timers_.begin()->first;
+  timers_.emplace(due, std::move(task));
+  if (is_next) changed_.notifyAll();
 }
 
 void GuardCore::runTimer() {
@@ -231,7 +236,7 @@ bool GuardCore::enterUnlessStopping() {
 void GuardCore::leave() {
   MutexLock lock(mutex_);
   --under_way_;
-  changed_.notifyAll();
+  if (stopping_) changed_.notifyAll();
 }
 
 void GuardCore::stop() {

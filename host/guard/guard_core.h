@@ -103,6 +103,7 @@ class GuardCore {
   void forgetDead() REQUIRES(mutex_);
   void runTimer();
   std::vector<std::function<void()>> takeTasks(SteadyTime now) REQUIRES(mutex_);
+  void addTimer(SteadyTime due, Task task) REQUIRES(mutex_);
 
   Platform& platform_;
 
