@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "host/base/json_depth.h"
+#include "host/modules/schema_text.h"
 
 // valijson reports errors from the outside in, with a path of "<root>", "[key]" and "[0]" parts.
 // The longest path names the member that is wrong; what is accepted there is read from the schema
@@ -139,7 +140,7 @@ Result<void> check(const Json& schema, const Json& config, std::string* pointer)
 }  // namespace
 
 Result<void> checkConfig(std::string_view schema_json, std::string_view config_json,
-                         std::string* pointer) {
+                         Patterns patterns, std::string* pointer) {
   if (pointer != nullptr) pointer->clear();
   if (schema_json.size() > kConfigSchemaBytesMax || !jsonDepthWithin(schema_json)) {
     return invalid("the module's config schema is too large or nests too deep");
@@ -149,8 +150,11 @@ Result<void> checkConfig(std::string_view schema_json, std::string_view config_j
       config_json.empty() ? Json::object() : Json::parse(config_json, nullptr, false);
   if (!config.is_object()) return invalid("config: found something else; an object is accepted");
   if (schema_json.empty()) return {};
-  const Json schema = Json::parse(schema_json, nullptr, false);
+  Json schema = Json::parse(schema_json, nullptr, false);
   if (!schema.is_object()) return invalid("the module's config schema is not a JSON object");
+  Result<Json> whole = withoutReferences(schema);
+  if (!whole) return invalid("the module's config schema " + whole.error().message);
+  schema = patterns == Patterns::kLeftToWorker ? withoutPatterns(whole.take()) : whole.take();
   try {
     return check(schema, config, pointer);
   } catch (const std::exception& error) {

@@ -52,7 +52,8 @@ ModuleCore::ModuleCore(std::unique_ptr<SharedLibrary> library, InProcessSettings
       host_(hostTable(*this)) {}
 
 Result<void> ModuleCore::open() {
-  const Result<void> fits = checkConfig(description().config_schema, settings_.config_json);
+  const Result<void> fits =
+      checkConfig(description().config_schema, settings_.config_json, Patterns::kChecked);
   if (!fits.ok()) {
     library_->unload();
     return fits.error();

@@ -88,7 +88,7 @@ class ModuleCore final : public HostFunctions, public std::enable_shared_from_th
   std::deque<RunningPtr> waiting_ GUARDED_BY(mutex_);  // not begun
   std::vector<Thread> threads_ GUARDED_BY(mutex_);
   std::size_t idle_ GUARDED_BY(mutex_) = 0;
-  bool waking_ GUARDED_BY(mutex_) = false;  // an idle one was notified and has not come yet
+  bool waking_ GUARDED_BY(mutex_) = false;     // an idle one was notified and has not come yet
   int handling_ GUARDED_BY(mutex_) = 0;        // threads in handle()
   int stuck_handling_ GUARDED_BY(mutex_) = 0;  // of them, with abandoned attempts
   int stuck_ GUARDED_BY(mutex_) = 0;           // abandoned attempts that have not ended

@@ -46,7 +46,10 @@ Result<int> fit(const ModuleSettings& settings, const ModuleDescription& descrip
   Result<int> concurrency = fittingConcurrency(settings, description);
   if (!concurrency.ok()) return ofModule(settings, concurrency.error());
   std::string pointer;
-  const Result<void> fits = checkConfig(description.config_schema, settings.config_json, &pointer);
+  const bool worker = settings.isolation == Isolation::kWorker;
+  const Result<void> fits =
+      checkConfig(description.config_schema, settings.config_json,
+                  worker ? Patterns::kLeftToWorker : Patterns::kChecked, &pointer);
   if (fits.ok()) return concurrency;
   const std::string where =
       settings.config_position ? settings.config_position(pointer) : settings.config_where;

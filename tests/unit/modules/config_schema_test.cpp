@@ -15,7 +15,7 @@ constexpr const char* kSchema = R"({
   }})";
 
 std::string refusal(const std::string& config, const std::string& schema = kSchema) {
-  const Result<void> result = checkConfig(schema, config);
+  const Result<void> result = checkConfig(schema, config, Patterns::kChecked);
   REQUIRE_FALSE(result.ok());
   CHECK(result.error().kind == ErrorKind::kInvalid);
   return result.error().message;
@@ -30,9 +30,11 @@ bool contains(const std::string& text, const std::string& part) {
 
 TEST_SUITE("config_schema") {
   TEST_CASE("config_schema: what fits is accepted") {
-    CHECK(checkConfig(kSchema, R"({"limit": 3, "mode": "fast", "nested": {"names": ["a"]}})").ok());
-    CHECK(checkConfig("", R"({"anything": [1]})").ok());
-    CHECK(checkConfig("", "").ok());
+    CHECK(checkConfig(kSchema, R"({"limit": 3, "mode": "fast", "nested": {"names": ["a"]}})",
+                      Patterns::kChecked)
+              .ok());
+    CHECK(checkConfig("", R"({"anything": [1]})", Patterns::kChecked).ok());
+    CHECK(checkConfig("", "", Patterns::kChecked).ok());
   }
 
   TEST_CASE("config_schema: what does not fit is named with its place and what is accepted") {
@@ -58,6 +60,53 @@ TEST_SUITE("config_schema") {
     CHECK(contains(refusal("[]"), "an object is accepted"));
     CHECK(contains(refusal("{broken"), "an object is accepted"));
     CHECK(contains(refusal(std::string(100, '[')), "too deep"));
+  }
+
+  TEST_CASE("config_schema: references within the schema are followed") {
+    const char* schema = R"({"definitions": {"small": {"type": "integer", "maximum": 9}},
+      "properties": {"a": {"$ref": "#/definitions/small"}, "b": {"$ref": "#/properties/a"}}})";
+
+    CHECK(checkConfig(schema, R"({"a": 1, "b": 2})", Patterns::kChecked).ok());
+    CHECK(contains(refusal(R"({"a": 10})", schema), "/a"));
+    CHECK(contains(refusal(R"({"b": 10})", schema), "/b"));
+  }
+
+  TEST_CASE("config_schema: references that never end are refused") {
+    for (
+        const char* schema :
+        {R"({"$ref": "#"})", R"({"allOf": [{"$ref": "#"}]})",
+         R"({"properties": {"a": {"$ref": "#/properties/b"}, "b": {"$ref": "#/properties/a"}}})",
+         R"({"properties": {"tree": {"properties": {"child": {"$ref": "#/properties/tree"}}}}})"}) {
+      CHECK(contains(refusal("{}", schema), "refers to itself"));
+    }
+    CHECK(contains(refusal("{}", R"({"$ref": "#/nowhere"})"), "does not have"));
+    CHECK(contains(refusal("{}", R"({"$ref": "#broken"})"), "another document"));
+  }
+
+  TEST_CASE("config_schema: references that multiply are refused") {
+    std::string schema = R"({"definitions": {"d0": {"type": "object"})";
+    for (int n = 1; n < 40; ++n) {
+      const std::string before = R"({"$ref": "#/definitions/d)" + std::to_string(n - 1) + "\"}";
+      schema += ", \"d" + std::to_string(n) + R"(": {"allOf": [)" + before + ", " + before + "]}";
+    }
+    schema += R"(}, "$ref": "#/definitions/d39"})";
+
+    CHECK(contains(refusal("{}", schema), "too large"));
+  }
+
+  TEST_CASE("config_schema: the patterns of a worker's schema are left to the worker") {
+    const char* slow = R"({"additionalProperties": false, "patternProperties": {"^(x+)+$": {}},
+      "properties": {"pattern": {"type": "string", "pattern": "^(a+)+$"},
+                     "list": {"items": {"anyOf": [{"pattern": "^(b+)+$"}]}}}})";
+    const std::string many(4'000, 'a');
+    const std::string config = R"({"pattern": ")" + many + R"(!", "list": [")" + many + R"("], ")" +
+                               std::string(4'000, 'x') + R"(!": 1})";
+
+    CHECK(checkConfig(slow, config, Patterns::kLeftToWorker).ok());
+    CHECK_FALSE(checkConfig(slow, R"({"pattern": 7})", Patterns::kLeftToWorker).ok());
+    CHECK_FALSE(checkConfig(R"({"properties": {"a": {"pattern": "^b$"}}})", R"({"a": "c"})",
+                            Patterns::kChecked)
+                    .ok());
   }
 
   TEST_CASE("config_schema: a schema that cannot be used is named as the module's fault") {
