@@ -77,7 +77,10 @@ Gate::Gate(Clock& clock, Metrics& metrics, AnswerCounts& counts, const GateLimit
       connections_gauge_(
           metrics.gauge("modhost_connections", "Open connections of the webhook port.")),
       buffered_gauge_(metrics.gauge("modhost_gate_buffered_bytes",
-                                    "Bytes of requests received and not yet answered.")) {
+                                    "Bytes of requests received and not yet answered.")),
+      pauses_(metrics.counter("modhost_accept_pauses_total",
+                              "Times connections had to wait at the door, as descriptors or "
+                              "memory had run out.")) {
   watch(listener_, nullptr);
   watch(wake_.get(), this);
   thread_ = Thread("gate", [this] { run(); });
@@ -179,7 +182,12 @@ void Gate::acceptOne(Fd fd, const sockaddr_storage& peer, socklen_t peer_bytes) 
 
 // The listener stays readable, so without this the loop would spin until a descriptor is free.
 void Gate::pauseAccepting() {
-  logWarn(kArea, "out of descriptors or memory; connections wait", {{"open", open_}});
+  pauses_.add();
+  accept_again_at_ = clock_.steadyNow() + kTick;
+  if (const std::optional<int> left_out = pause_lines_.take(clock_.steadyNow())) {
+    logWarn(kArea, "out of descriptors or memory; connections wait",
+            {{"open", open_}, {"left_out", *left_out}});
+  }
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_, nullptr);
   accepting_ = false;
 }
@@ -321,8 +329,8 @@ void Gate::giveUpOn(Connection& reading, Answer answer) {
 }
 
 void Gate::reap() {
-  if (!accepting_ && !stop_begun_) resumeAccepting();
   const SteadyTime now = clock_.steadyNow();
+  if (!accepting_ && !stop_begun_ && now >= accept_again_at_) resumeAccepting();
   while (!reading_.empty() && reading_.front()->deadline_ <= now) {
     giveUpOn(*reading_.front(), Answer::kReadTimeout);
   }

@@ -31,6 +31,7 @@
 #include "host/base/mutex.h"
 #include "host/base/thread.h"
 #include "host/ingress/http_status.h"
+#include "host/ingress/log_budget.h"
 #include "host/ingress/request_scanner.h"
 
 namespace modhost::host {
@@ -148,12 +149,15 @@ class Gate {
   const int listener_;
   Fd epoll_, wake_;
   Gauge connections_gauge_, buffered_gauge_;
+  Counter pauses_;
 
   // The gate's thread only.
   Connection::List reading_, idle_, lingering_;  // each by deadline, the earliest first
   std::size_t open_ = 0;      // all connections, those with server threads included
   std::size_t buffered_ = 0;  // bytes in all in_ buffers
   bool accepting_ = true;
+  SteadyTime accept_again_at_{};  // while it does not
+  LogBudget pause_lines_;
   bool stop_begun_ = false;
   SteadyTime stop_deadline_{};
 

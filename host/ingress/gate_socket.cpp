@@ -83,22 +83,24 @@ void GateSocket::waitWritable(SteadyTime deadline) {
 }
 
 void GateSocket::close() {
-  if (broken_ || !sent_any_) return giveBack(Gate::After::kBroken);
-  giveBack(keep_ ? Gate::After::kKeep : Gate::After::kEnd);
+  if (broken_ || !sent_any_) {
+    giveBack(Gate::After::kBroken);
+  } else {
+    giveBack(keep_ ? Gate::After::kKeep : Gate::After::kEnd);
+  }
+  closed_.store(true, std::memory_order_release);
 }
 
+// Nothing, when it was given back or deferred before.
 void GateSocket::giveBack(Gate::After after) {
   if (!connection_) return;
   reset();  // the descriptor is the connection's; Poco must not close it
   gate_.giveBack(std::move(connection_), after);
-  closed_.store(true, std::memory_order_release);
 }
 
 std::unique_ptr<DeferredAnswer> GateSocket::defer() {
   reset();
-  auto deferred = std::make_unique<DeferredAnswer>(gate_, std::move(connection_));
-  closed_.store(true, std::memory_order_release);
-  return deferred;
+  return std::make_unique<DeferredAnswer>(gate_, std::move(connection_));
 }
 
 DeferredAnswer::~DeferredAnswer() {

@@ -47,17 +47,6 @@ Answer inboxRefusal(const Error& error) {
   }
 }
 
-// `why` is the inbox's own text: it names limits and errors, never an event's content.
-WebhookReply notStored(const Event& event, const Error& error) {
-  const Answer answer = inboxRefusal(error);
-  if (answer == Answer::kDuplicate) {
-    logDebug(kArea, "duplicate", {{"event", event.id}});
-  } else {
-    logWarn(kArea, "not stored; told to come again", {{"event", event.id}, {"why", error.message}});
-  }
-  return {answer, {}};
-}
-
 }  // namespace
 
 Webhook::Webhook(Clock& clock, Metrics& metrics, Inbox& inbox, CurrentRoutes& routes,
@@ -122,6 +111,19 @@ void Webhook::store(Storable storable, std::function<void(const WebhookReply&)> 
         logDebug(kArea, "stored", {{"event", event->id}, {"seq", accepted.value().seq}});
         done({Answer::kStored, {}});
       });
+}
+
+// `why` is the inbox's own text: it names limits and errors, never an event's content. A full disk
+// refuses every event, and has no room for a line about each.
+WebhookReply Webhook::notStored(const Event& event, const Error& error) {
+  const Answer answer = inboxRefusal(error);
+  if (answer == Answer::kDuplicate) {
+    logDebug(kArea, "duplicate", {{"event", event.id}});
+  } else if (const auto left_out = not_stored_lines_.take(clock_.steadyNow())) {
+    logWarn(kArea, "not stored; told to come again",
+            {{"event", event.id}, {"why", error.message}, {"left_out", *left_out}});
+  }
+  return {answer, {}};
 }
 
 void Webhook::logRefusal(const WebhookRequest& request, Answer answer, SteadyTime now) {

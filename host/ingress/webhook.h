@@ -76,6 +76,7 @@ class Webhook {
   std::variant<WebhookReply, Storable> route(const ParsedEvent& parsed, Unrouted policy);
   WebhookReply unrouted(const EventPtr& event, Unrouted policy);
   WebhookReply park(const Event& event, std::string_view why);
+  WebhookReply notStored(const Event& event, const Error& error);
   void logRefusal(const WebhookRequest& request, Answer answer, SteadyTime now);
   static bool tooOld(const ParsedEvent& parsed, Milliseconds age_max);
 
@@ -84,7 +85,7 @@ class Webhook {
   CurrentRoutes& routes_;
   Counter stale_, unrouted_total_;
   Histogram ack_seconds_;
-  LogBudget refusal_lines_;
+  LogBudget refusal_lines_, not_stored_lines_;
   std::atomic<bool> draining_{false};
 
   mutable Mutex mutex_;

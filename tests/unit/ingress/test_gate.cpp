@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,7 +53,39 @@ class Door {
 
 }  // namespace
 
+// All descriptors of this process but `left`.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(std::size_t left) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit few{std::min<rlim_t>(before_.rlim_cur, 256), before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    for (int fd = 0; (fd = ::dup(STDERR_FILENO)) >= 0;) taken_.emplace_back(fd);
+    taken_.resize(taken_.size() - left);
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+  std::vector<Fd> taken_;
+};
+
 TEST_SUITE("ingress") {
+  TEST_CASE("gate: without descriptors the door is tried again tick by tick and not at once") {
+    HostUnderTest host;
+    auto few = std::make_unique<FewDescriptors>(1);
+    RawClient client = host.client();  // in the backlog
+    REQUIRE(host.waitFor("modhost_accept_pauses_total 1"));
+    few.reset();
+
+    client.send(signedPost(chosenEventBody("evt_1")));
+    CHECK(host.counted("modhost_accept_pauses_total 1"));
+    host.clock.advance(Milliseconds(100));
+
+    CHECK(client.receive().code() == 200);
+    CHECK(host.counted("modhost_accept_pauses_total 1"));
+  }
+
   TEST_CASE("gate: a body of exactly the limit is taken and one byte more is refused") {
     HostUnderTest host;
     const std::size_t limit = testSettings().max_body_bytes;
