@@ -8,7 +8,7 @@ from driver.process import BenchError, Process
 
 HERE = pathlib.Path(__file__).parent.parent
 WRK_THREADS = 2
-HOST_THREADS = 32  # gate.threads, as it comes
+HOST_THREADS = 4  # gate.threads, as it comes
 
 
 class Tools:
