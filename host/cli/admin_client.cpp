@@ -35,6 +35,16 @@ std::string addressIn(const Settings& settings) {
   return "http://" + reachable(settings.admin_host) + ":" + std::to_string(settings.admin_port);
 }
 
+// Asking needs no more than the address, but where that stands is a file that may want secrets.
+Settings settingsOrHint(const std::string& file) {
+  try {
+    return loadSettings(file);
+  } catch (const StartupError& error) {
+    throw StartupError("", std::string(error.what()) +
+                               "; or name the running host: --admin http://127.0.0.1:9090");
+  }
+}
+
 std::string variable(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   return value == nullptr ? "" : value;
@@ -47,7 +57,8 @@ std::string withoutSlash(std::string url) {
 
 // The host's own words where it has some.
 std::string refusalIn(const HttpReply& reply, const Json& json) {
-  const bool said = json.is_object() && json.contains("error") && json["error"].is_string();
+  const bool said = json.is_object() && json.contains("error") && json["error"].is_string() &&
+                    !json.contains("success");  // which the webhook port's answers have
   return said ? json["error"].get<std::string>()
               : "it answered " + std::to_string(reply.status) + "; is that a modhost's admin port?";
 }
@@ -71,7 +82,7 @@ AdminClient::AdminClient(const AdminOptions& options) {
     token_ = variable(options.token_env);
     return;
   }
-  const Settings settings = loadSettings(options.config);
+  const Settings settings = settingsOrHint(options.config);
   url_ = addressIn(settings);
   token_ = settings.admin_token;
 }

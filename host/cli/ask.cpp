@@ -208,7 +208,7 @@ class Asking {
     if (!progress.answer.empty() && !progress.failed) return false;
     err_ << "modhost ask: ";
     if (!progress.answer.empty()) {
-      err_ << "the module could not answer; the host's log says why\n";
+      err_ << "the module could not answer; the host's log and `modhost events list` say why\n";
     } else if (!progress.undelivered.empty()) {
       err_ << "the host did not take the event: " << printable(progress.undelivered)
            << ". Is it running, with the sandbox's secret?\n";
@@ -243,8 +243,10 @@ class Asking {
     Json json = shallow ? Json::parse(reply.body, nullptr, false) : Json();
     if (reply.status == 200 && json.is_object()) return json;
     const Json error = json.is_object() ? json.value("error", Json()) : Json();
-    err_ << "modhost ask: the sandbox answered " << reply.status << ' '
-         << (error.is_object() ? printable(textOf(error, "message")) : "") << '\n';
+    err_ << "modhost ask: " << options_.sandbox << " answered " << reply.status
+         << (error.is_object() ? ": " + printable(textOf(error, "message"))
+                               : "; is that a sandbox?")
+         << '\n';
     return std::nullopt;
   }
 

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <string>
 
 #include "host/base/startup_error.h"
 #include "host/cli/ask.h"
@@ -26,6 +27,12 @@ constexpr char kFooter[] =
     "Settings are described in docs/configuration.md; `modhost check` explains what is wrong with "
     "yours.";
 
+// CLI11 says "A subcommand is required" of a mistyped one, which is true and no help.
+bool namesNoCommand(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || *argv[1] == '-') return false;
+  return app.get_subcommands([&](const CLI::App* one) { return one->check_name(argv[1]); }).empty();
+}
+
 int runChosen(const Command& chosen) {
   try {
     return chosen();
@@ -44,6 +51,7 @@ int runCommandLine(int argc, char** argv) {
   CLI::App app{kAbout, "modhost"};
   app.footer(kFooter);
   app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("modhost ") + MODHOST_VERSION);
   Command chosen;
   addRunCommand(app, chosen);
   addCheckCommand(app, chosen);
@@ -59,6 +67,11 @@ int runCommandLine(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (namesNoCommand(app, argc, argv)) {
+      std::fprintf(stderr, "modhost: no command is called \"%s\"; modhost --help lists them\n",
+                   argv[1]);
+      return 2;
+    }
     return app.exit(error) == 0 ? 0 : 2;
   }
   return runChosen(chosen);

@@ -52,11 +52,21 @@ int printDocument(const EventJson& json) {
 }
 
 // The age of one of the reply's times, seen from the host's own clock.
-std::string ageSince(const std::string& now, const std::string& then) {
+std::optional<Milliseconds> ageBetween(const std::string& now, const std::string& then) {
   const std::optional<WallTime> until = wallTimeFrom(now);
   const std::optional<WallTime> since = wallTimeFrom(then);
-  if (!until || !since) return "-";
-  return ageText(std::chrono::duration_cast<Milliseconds>(*until - *since));
+  if (!until || !since) return std::nullopt;
+  return std::chrono::duration_cast<Milliseconds>(*until - *since);
+}
+
+std::string ageSince(const std::string& now, const std::string& then) {
+  const std::optional<Milliseconds> age = ageBetween(now, then);
+  return age ? ageText(*age) : "-";
+}
+
+std::string agoSince(const std::string& now, const std::string& then) {
+  const std::optional<Milliseconds> age = ageBetween(now, then);
+  return age ? agoText(*age) : "-";
 }
 
 std::string orDash(const std::string& text) { return text.empty() ? "-" : text; }
@@ -157,14 +167,14 @@ void printDelivery(const std::string& now, const EventJson& delivery) {
   const std::string end = memberText(delivery, "end");
   if (!end.empty()) std::printf(" (%s)", end.c_str());
   const std::string died = memberText(delivery, "died_at");
-  if (!died.empty()) std::printf(" %s ago", ageSince(now, died).c_str());
+  if (!died.empty()) std::printf(" %s", agoSince(now, died).c_str());
   std::printf(", attempts %s, worker deaths %s\n", memberText(delivery, "attempts").c_str(),
               memberText(delivery, "interruptions").c_str());
   const std::string why = memberText(delivery, "why");
   if (!why.empty()) std::printf("  why      %s\n", shownText(why, 1'000).c_str());
   for (const EventJson& record : memberList(delivery, "records")) {
-    std::printf("  attempt  %s, %s ago: %s: %s\n", memberText(record, "attempt").c_str(),
-                ageSince(now, memberText(record, "at")).c_str(), memberText(record, "end").c_str(),
+    std::printf("  attempt  %s, %s: %s: %s\n", memberText(record, "attempt").c_str(),
+                agoSince(now, memberText(record, "at")).c_str(), memberText(record, "end").c_str(),
                 shownText(memberText(record, "error"), 1'000).c_str());
   }
   for (const EventJson& step : memberList(delivery, "steps")) {
@@ -178,8 +188,8 @@ void printStory(const EventJson& story) {
   const std::string bytes = memberText(story, "body_bytes");
   std::printf("%s\n", shownText(memberText(story, "id"), 1'000).c_str());
   std::printf("  seq      %s\n", memberText(story, "seq").c_str());
-  std::printf("  received %s (%s ago)\n", memberText(story, "received_at").c_str(),
-              ageSince(now, memberText(story, "received_at")).c_str());
+  std::printf("  received %s (%s)\n", memberText(story, "received_at").c_str(),
+              agoSince(now, memberText(story, "received_at")).c_str());
   for (const char* name : {"type", "company_id", "user_id", "chat_id"}) {
     const std::string text = memberText(story, name);
     if (!text.empty()) std::printf("  %-8s %s\n", name, shownText(text, 200).c_str());
@@ -336,6 +346,7 @@ void addList(CLI::App& events, Command& chosen) {
   CLI::App* command = events.add_subcommand(
       "list", "Lists dead letters, or with --state what is open; the newest first.");
   command->add_option("--state", options->state, "dead, waiting, running, closing, or any")
+      ->check(CLI::IsMember({"dead", "waiting", "running", "closing", "any"}))
       ->capture_default_str();
   addFilters(*command, *options);
   command->add_option("--limit", options->limit, "Events to show")

@@ -31,7 +31,7 @@ std::string deathText(const StatusJson& module, WallTime now) {
   if (found == module.end() || !found->is_object()) return "-";
   const std::optional<WallTime> at = wallTimeFrom(found->value("at", ""));
   const std::string age =
-      at ? ageText(std::chrono::duration_cast<Milliseconds>(now - *at)) + " ago: " : "";
+      at ? agoText(std::chrono::duration_cast<Milliseconds>(now - *at)) + ": " : "";
   return age + statusText(*found, "how");
 }
 

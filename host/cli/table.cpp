@@ -47,6 +47,10 @@ std::string ageText(Milliseconds age) {
   return "now";
 }
 
+std::string agoText(Milliseconds age) {
+  return age < Milliseconds(1'000) ? "just now" : ageText(age) + " ago";
+}
+
 std::string shownText(const std::string& text, std::size_t columns_max) {
   std::string shown;
   for (const char c : text) {

@@ -15,6 +15,9 @@ std::string alignedTable(const std::vector<std::vector<std::string>>& rows);
 // "now", "12s", "5m", "3h", "2d": the largest unit that holds, rounded down. Of the future: "in 5m".
 std::string ageText(Milliseconds age);
 
+// "3m ago", or "just now".
+std::string agoText(Milliseconds age);
+
 // On one line without control bytes, cut after `columns_max` bytes at a character's edge.
 std::string shownText(const std::string& text, std::size_t columns_max);
 

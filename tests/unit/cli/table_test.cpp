@@ -23,6 +23,8 @@ TEST_SUITE("cli") {
     CHECK(ageText(5h) == "5h");
     CHECK(ageText(49h) == "2d");
     CHECK(ageText(-90s) == "in 1m");
+    CHECK(agoText(999ms) == "just now");
+    CHECK(agoText(59s) == "59s ago");
   }
 
   TEST_CASE("table: words from elsewhere stay on their line and whole") {
