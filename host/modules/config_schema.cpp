@@ -123,6 +123,30 @@ std::string message(const Json& schema, const Json& config,
          (wanted.empty() ? "" : " Accepted: " + wanted + ".");
 }
 
+// The first key of the object at `keys` that its schema refuses for not knowing it; empty: none.
+// valijson names it in a sentence about constraints, and the place of the whole object.
+std::string unknownKey(const Json& schema, const Json& config,
+                       const std::vector<std::string>& keys) {
+  const Json* wanted = schemaAt(schema, keys);
+  const Json* given = descend(config, keys);
+  if (wanted == nullptr || given == nullptr || !wanted->is_object()) return "";
+  if (!given->is_object()) return "";
+  if (wanted->value("additionalProperties", Json()) != Json(false)) return "";
+  if (wanted->contains("patternProperties")) return "";
+  const Json known = wanted->value("properties", Json::object());
+  for (const auto& [name, ignored] : given->items()) {
+    if (!known.contains(name)) return name;
+  }
+  return "";
+}
+
+std::string unknownMessage(const Json& schema, const std::vector<std::string>& keys,
+                           const std::string& key) {
+  const Json known = schemaAt(schema, keys)->value("properties", Json::object());
+  return (keys.empty() ? "config" : "config at " + pointerOf(keys)) + ": unknown key \"" + key +
+         "\"; accepted: " + (known.empty() ? "no keys" : propertyNames(known));
+}
+
 Result<void> check(const Json& schema, const Json& config, std::string* pointer) {
   valijson::Schema compiled;
   valijson::SchemaParser(valijson::SchemaParser::kDraft7)
@@ -132,7 +156,15 @@ Result<void> check(const Json& schema, const Json& config, std::string* pointer)
   if (validator.validate(compiled, valijson::adapters::NlohmannJsonAdapter(config), &results))
     return {};
   const valijson::ValidationResults::Error error = deepest(results);
-  const std::vector<std::string> keys = keysOf(error.context);
+  std::vector<std::string> keys = keysOf(error.context);
+  const bool about_keys = error.description.find("additionalProperties") != std::string::npos;
+  const std::string unknown = about_keys ? unknownKey(schema, config, keys) : "";
+  if (!unknown.empty()) {
+    const std::string text = unknownMessage(schema, keys, unknown);
+    keys.push_back(unknown);
+    if (pointer != nullptr) *pointer = pointerOf(keys);
+    return invalid(text);
+  }
   if (pointer != nullptr) *pointer = pointerOf(keys);
   return invalid(message(schema, config, error, keys));
 }

@@ -198,11 +198,14 @@ Result<void> checkAbi(const ModuleNote& note) {
                  ": " + advice);
 }
 
+constexpr const char* kNotFound =
+    "not found; modules_dir, or the module's own path, says where it should be";
+
 Result<std::string> readModuleFile(const std::string& path) {
   const auto failed = [&](const std::string& what) { return invalid(path + ": " + what); };
   // Not blocking, since opening a pipe would wait for its writer.
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.valid()) return failed(errno == ENOENT ? "not found" : std::strerror(errno));
+  if (!fd.valid()) return failed(errno == ENOENT ? kNotFound : std::strerror(errno));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return failed(std::strerror(errno));
   if (!S_ISREG(status.st_mode)) return failed("not a regular file");

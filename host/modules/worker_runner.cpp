@@ -50,8 +50,8 @@ Result<ModuleDescription> describeInWorker(const ModuleCopy& copy, const WorkerS
     const bool dead = fds[1].revents != 0;
     if (process->readChannel() == WorkerProcess::Read::kSome) continue;
     if (dead)
-      return unavailable(copy.source() + ": while it was loaded, its worker " +
-                         process->reap().words);
+      return unavailable(copy.source() +
+                         ": its worker ended while it was loaded: " + process->reap().words);
   }
 }
 

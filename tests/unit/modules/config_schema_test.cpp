@@ -47,7 +47,8 @@ TEST_SUITE("config_schema") {
     CHECK(contains(deep, "type string"));
 
     CHECK(contains(refusal(R"({"limit": 1, "mode": "x"})"), "[\"fast\",\"slow\"]"));
-    CHECK(contains(refusal(R"({"limit": 1, "limits": 2})"), "limits"));
+    CHECK(contains(refusal(R"({"limit": 1, "limits": 2})"),
+                   "config: unknown key \"limits\"; accepted: limit"));
     CHECK(contains(refusal("{}"), "limit"));
   }
 
