@@ -139,7 +139,8 @@ net::ServerSocket listenOn(const AdminSettings& settings) {
     return socket;
   } catch (const Poco::Exception& error) {
     const std::string where = settings.host + ":" + std::to_string(settings.port);
-    throw StartupError("", "cannot listen on " + where + " (admin): " + error.displayText());
+    throw StartupError("", "cannot listen on " + where + " (admin): " + error.displayText() +
+                               "; accepted: a free address of this machine in admin");
   }
 }
 

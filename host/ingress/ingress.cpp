@@ -263,7 +263,8 @@ Poco::AutoPtr<GateServerSocketImpl> bindTo(Clock& clock, const IngressSettings& 
                                      static_cast<Poco::UInt16>(settings.listen_port));
     return new GateServerSocketImpl(clock, gateLimits(settings), address);
   } catch (const Poco::Exception& error) {
-    throw StartupError("", "cannot listen on " + where + ": " + error.displayText());
+    throw StartupError("", "cannot listen on " + where + ": " + error.displayText() +
+                               "; accepted: a free address of this machine in listen");
   }
 }
 
