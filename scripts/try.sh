@@ -2,7 +2,8 @@
 # Starts the sandbox over a folder of documents and the host with modules.yaml, asks one question and stays
 # up for more; Ctrl-C stops all of it. With --once it stops after the first answer.
 #   scripts/try.sh [--once] BUILD_DIR DOCS_DIR
-# MODHOST_PORT and MODHOST_SANDBOX_PORT choose the ports (8080 and 8096); --once looks for free ones.
+# MODHOST_PORT, MODHOST_SANDBOX_PORT and MODHOST_ADMIN_PORT choose the ports (8080, 8096 and 9090); --once looks for
+# free ones.
 set -euo pipefail
 
 once=""
@@ -26,8 +27,8 @@ if [ -n "$once" ]; then
   port=$(free_port) sandbox_port=$(free_port) admin_port=$(free_port)
 else
   port=${MODHOST_PORT:-8080} sandbox_port=${MODHOST_SANDBOX_PORT:-8096} admin_port=${MODHOST_ADMIN_PORT:-9090}
-  for taken in $port $sandbox_port $admin_port; do
-    ! listening "$taken" || { echo "port $taken is in use; set MODHOST_PORT, MODHOST_SANDBOX_PORT or MODHOST_ADMIN_PORT" >&2; exit 1; }
+  for wanted in "MODHOST_PORT $port" "MODHOST_SANDBOX_PORT $sandbox_port" "MODHOST_ADMIN_PORT $admin_port"; do
+    ! listening "${wanted#* }" || { echo "port ${wanted#* } is in use; free it or set ${wanted% *}" >&2; exit 1; }
   done
 fi
 
@@ -42,7 +43,8 @@ export MODHOST_MODULES_DIR=$PWD/$build/modules MODHOST_STATE_DIR=$state
 
 pids=()
 stop() {
-  trap - EXIT INT TERM
+  trap - EXIT
+  trap '' INT TERM  # an impatient second Ctrl-C must not leave the state folder behind
   # The host first, so that its last calls still find the sandbox.
   for ((i = ${#pids[@]} - 1; i >= 0; i--)); do kill -TERM "${pids[i]}" 2>/dev/null && wait "${pids[i]}" || true; done
   rm -rf "$state"
@@ -75,6 +77,7 @@ echo "> $question"
 
 echo
 echo "Ask more:  $bin/modhost ask \"…\" --sandbox http://127.0.0.1:$sandbox_port"
+echo "Look:      $bin/modhost status --admin http://127.0.0.1:$admin_port   (also: events list, reload)"
 echo "Logs:      $state/host.log  $state/sandbox.log"
 echo "Ctrl-C stops everything."
 wait -n "${pids[@]}" || true
