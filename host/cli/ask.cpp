@@ -212,6 +212,9 @@ class Asking {
     } else if (!progress.undelivered.empty()) {
       err_ << "the host did not take the event: " << printable(progress.undelivered)
            << ". Is it running, with the sandbox's secret?\n";
+    } else if (!progress.waiting_for.empty()) {
+      err_ << "no answer within " << durationText(options_.timeout)
+           << "; the host has not taken the event: " << printable(progress.waiting_for) << '\n';
     } else {
       err_ << "no answer within " << durationText(options_.timeout)
            << "; is a module routed for unique.chat.external-module.chosen?\n";

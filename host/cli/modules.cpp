@@ -46,7 +46,9 @@ void printModule(const ModuleDescription& module, const std::string& file,
   std::printf("%s %s (%s)\n", module.id.c_str(), module.version.c_str(), configured.c_str());
   if (!module.description.empty()) std::printf("  %s\n", module.description.c_str());
   std::printf("  file         %s\n", file.c_str());
-  std::printf("  events       %s\n", joined(module.event_types).c_str());
+  std::printf("  events       %s\n", module.event_types.empty()
+                                         ? "none named; the routes decide"
+                                         : joined(module.event_types).c_str());
   std::printf("  concurrency  up to %d\n", module.concurrency_max);
   std::printf("  module ABI   %d, host minor %d or newer\n", module.abi_major,
               module.abi_min_minor);
