@@ -7,16 +7,21 @@
 BUILD := build/release
 JOBS  := $(shell nproc)
 
-.PHONY: run demo test build deps deps-dev clean asan tsan clang fuzz install bench bench-check bench-tools
+.PHONY: run demo test build build-run deps deps-dev clean asan tsan clang fuzz install bench bench-check bench-tools
 
-run: build
+run: build-run
 	@scripts/try.sh $(BUILD) docs
 
-demo: build
+demo: build-run
 	@scripts/try.sh --once $(BUILD) docs
 
 test: build
 	@ctest --preset release --parallel $(JOBS)
+
+# What is tried, without the tests.
+build-run: deps
+	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
+	@cmake --build --preset release --target modhost modhost-sandbox rag-responder message-logger
 
 build: deps
 	@[ -f $(BUILD)/build.ninja ] || cmake --preset release

@@ -19,6 +19,13 @@ void endAs(DeliveryLife& life, DeliveryState state, End end) {
   life.end = end;
 }
 
+// The worker's death after which it is given up.
+bool isLastDeath(const DeliveryLife& life, const Settlement& settlement) {
+  const bool ends =
+      settlement.to == Settlement::To::kDead || settlement.to == Settlement::To::kClosing;
+  return ends && life.state == DeliveryState::kRunning && settlement.end == End::kInterrupted;
+}
+
 }  // namespace
 
 bool isOpen(DeliveryState state) {
@@ -38,6 +45,7 @@ bool beginLife(DeliveryLife& life, bool in_process) {
 void settleLife(DeliveryLife& life, const Settlement& settlement) {
   MODHOST_ASSERT(isOpen(life.state));
   life.unclean_exits = 0;  // the host outlived this attempt
+  if (isLastDeath(life, settlement)) ++life.interruptions;
   switch (settlement.to) {
     case Settlement::To::kDone:
       return endAs(life, DeliveryState::kDone, settlement.end);

@@ -406,6 +406,7 @@ TEST_SUITE("dispatcher") {
     stage.end("logger", "e1", AttemptEnd{Kind::kInterrupted, {}, "signal 11", true});
 
     CHECK(stage.onlyDeadLetter().end == End::kInterrupted);
+    CHECK(stage.onlyDeadLetter().interruptions == 3);
     CHECK(stage.onlyDeadLetter().why == "signal 11");
   }
 
