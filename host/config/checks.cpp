@@ -172,6 +172,19 @@ void checkBuffered(const Settings& settings, const Reader& reader) {
                          sizeText(longest));
 }
 
+bool isEveryAddress(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+
+void checkPorts(const Settings& settings, const Reader& reader) {
+  const bool same_host = settings.admin_host == settings.listen_host ||
+                         isEveryAddress(settings.admin_host) ||
+                         isEveryAddress(settings.listen_host);
+  const bool same_port = settings.admin_port == settings.listen_port && settings.admin_port != 0;
+  if (!settings.admin_enabled || !same_port || !same_host) return;
+  throw StartupError(reader.placeOf("admin"), "admin has the port of listen, " +
+                                                  std::to_string(settings.admin_port) +
+                                                  "; accepted: another port, or off");
+}
+
 void checkAdmin(const Settings& settings, const Reader& reader) {
   const bool reachable = settings.admin_enabled && !isLoopbackHost(settings.admin_host);
   if (!reachable || !settings.admin_token.empty()) return;
@@ -257,6 +270,7 @@ void checkSettings(const Settings& settings, const Reader& reader) {
   checkBackoffs(settings, reader);
   checkFrame(settings, reader);
   checkBuffered(settings, reader);
+  checkPorts(settings, reader);
   checkAdmin(settings, reader);
 }
 

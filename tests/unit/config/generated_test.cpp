@@ -55,7 +55,7 @@ std::string otherValue(const KeyInfo& key) {
     case KeyType::kBool:
       return std::string(key.fallback) == "true" ? "false" : "true";
     case KeyType::kAddress:
-      return "\"[::1]:1234\"";
+      return std::string(key.path) == "admin" ? "\"[::1]:1235\"" : "\"[::1]:1234\"";
     case KeyType::kPath:
       return "\"/other/$${path}$$$$\"";
     case KeyType::kUrl:

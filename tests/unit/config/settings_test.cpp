@@ -379,6 +379,19 @@ TEST_CASE("settings: plain http on loopback or with a placeholder key is not war
   }
 }
 
+TEST_CASE("settings: the admin port is another than the webhook's") {
+  for (const char* pair :
+       {"listen: 127.0.0.1:7\nadmin: 127.0.0.1:7\n", "listen: 0.0.0.0:7\nadmin: 127.0.0.1:7\n"}) {
+    CHECK(refusal(minimal(pair)).find("admin has the port of listen, 7; accepted") !=
+          std::string::npos);
+  }
+  for (const char* pair :
+       {"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n", "listen: 10.0.0.7:7\nadmin: 127.0.0.1:7\n",
+        "listen: 127.0.0.1:7\nadmin: off\n"}) {
+    CHECK_NOTHROW(loaded(minimal(pair)));
+  }
+}
+
 TEST_CASE("settings: an admin port that others can reach is refused without a token") {
   for (const char* address :
        {"0.0.0.0:9090", "\"[::]:9090\"", "10.0.0.7:1", "127.0.0.1.example:1"}) {
