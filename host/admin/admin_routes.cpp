@@ -6,6 +6,7 @@
 
 #include "host/admin/admin_json.h"
 #include "host/admin/openapi.h"
+#include "host/admin/write_probe.h"
 
 namespace modhost::host {
 
@@ -38,11 +39,10 @@ class HostPages {
   }
 
  private:
-  // Its writer commits nothing for the asking, so this says that it is there and not failed.
   std::vector<std::string> notReady() const {
     std::vector<std::string> reasons;
     if (sources_.not_ready) reasons = sources_.not_ready();
-    const Result<int> written = inbox_.openDeliveries(0);
+    const Result<void> written = probe_->ask(clock_, inbox_);
     if (!written) reasons.push_back("inbox not writable: " + written.error().message);
     const Result<InboxStats> stats = inbox_.stats();
     if (stats && stats.value().disk_low) {
@@ -68,6 +68,7 @@ class HostPages {
   Inbox& inbox_;
   const AdminSources sources_;
   const SteadyTime started_;
+  const std::shared_ptr<WriteProbe> probe_ = std::make_shared<WriteProbe>();
 };
 
 AdminReply metricsPage(const Metrics& metrics) {

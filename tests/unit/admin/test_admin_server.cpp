@@ -1,14 +1,20 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <future>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "host/admin/admin_json.h"
 #include "host/admin/admin_routes.h"
 #include "host/admin/admin_server.h"
+#include "host/admin/write_probe.h"
 #include "host/base/startup_error.h"
 #include "tests/support/events.h"
+#include "tests/support/eventually.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_inbox.h"
 #include "tests/unit/ingress/raw_client.h"
@@ -134,6 +140,60 @@ TEST_SUITE("admin") {
     const Response response = admin.ask("GET /readyz");
     CHECK(response.code() == 503);
     CHECK(response.body.find("inbox not writable: fsync failed") != std::string::npos);
+  }
+
+  TEST_CASE("admin: an inbox that does not answer takes no thread from the other pages") {
+    AdminUnderTest admin;
+    std::promise<void> release;
+    admin.inbox.record({}, [held = release.get_future().share()](Result<void>) { held.wait(); });
+
+    const int probes = 2 * anyPort().threads;
+    std::atomic<int> answered{0}, refused{0};
+    std::vector<std::thread> asking;
+    for (int i = 0; i < probes; ++i) {
+      asking.emplace_back([&] {
+        const Response response = admin.ask("GET /readyz");
+        if (response.code() == 503 &&
+            response.body.find("the inbox does not answer") != std::string::npos) {
+          ++refused;
+        }
+        ++answered;
+      });
+    }
+    CHECK(eventually([&] {
+      admin.clock.advance(kWriteProbeWait);
+      return answered == probes;
+    }));
+    for (std::thread& one : asking) one.join();
+
+    CHECK(refused == probes);
+    CHECK(admin.ask("GET /readyz").code() == 503);
+    CHECK(admin.ask("GET /healthz").code() == 200);
+    release.set_value();
+    admin.inbox.flush();
+    CHECK(admin.ask("GET /readyz").code() == 200);
+  }
+
+  TEST_CASE("admin: an inbox may answer after the admin server has gone") {
+    FakeClock clock;
+    MemoryInbox inbox(clock);
+    std::promise<void> release;
+    inbox.record({}, [held = release.get_future().share()](Result<void>) { held.wait(); });
+    auto probe = std::make_shared<WriteProbe>();
+    const std::weak_ptr<WriteProbe> watched = probe;
+    auto asked = std::async(std::launch::async, [&] { return probe->ask(clock, inbox); });
+    CHECK(eventually([&] {
+      clock.advance(kWriteProbeWait);
+      return asked.wait_for(Milliseconds(0)) == std::future_status::ready;
+    }));
+    const Result<void> outcome = asked.get();
+    REQUIRE_FALSE(outcome.ok());
+    CHECK(outcome.error().kind == ErrorKind::kTimeout);
+    probe.reset();
+
+    CHECK_FALSE(watched.expired());
+    release.set_value();
+    CHECK(eventually([&] { return watched.expired(); }));
   }
 
   TEST_CASE("admin: an action gets its body and a stranger's form does not reach it") {
