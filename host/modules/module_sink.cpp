@@ -16,8 +16,14 @@ constexpr const char* kMetricHelp = "Declared by a module.";
 // From a millisecond to the longest timeout anyone sets; a module observes seconds.
 const std::vector<double> kBuckets = {0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120};
 
+// What the series of a histogram end in: with one `x`, a counter `x_count` would stand twice in a
+// scrape, whichever module declared which.
+bool endsAsHistogram(std::string_view name) {
+  return name.ends_with("_bucket") || name.ends_with("_count") || name.ends_with("_sum");
+}
+
 bool nameValid(std::string_view name) {
-  if (name.empty() || name.size() > kModuleMetricNameMax) return false;
+  if (name.empty() || name.size() > kModuleMetricNameMax || endsAsHistogram(name)) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
   });
@@ -79,7 +85,8 @@ void HostModuleSink::metric(std::int32_t kind, std::string_view name, double val
   refused_metrics_.add();
   if (!std::exchange(metric_refusal_said_, true)) {
     logWarn(kArea,
-            "a metric was refused; the name is [a-z0-9_], one kind per name, the value finite",
+            "a metric was refused; the name is [a-z0-9_] and ends in none of _bucket, _count and "
+            "_sum, one kind per name, the value finite",
             {{"module", module_id_}, {"name", bounded(name, kModuleMetricNameMax)}});
   }
 }

@@ -132,7 +132,8 @@ typedef struct modhost_host {
   /* `attempt` may be null. `fields` is a JSON object as text, or empty. */
   void (*log)(void* host, const modhost_attempt* attempt, int32_t level, modhost_view message,
               modhost_view fields);
-  /* `name` [a-z0-9_]; the host adds its prefix and the module's label. */
+  /* `name` [a-z0-9_], not ending in _bucket, _count or _sum; the host adds its prefix and the module's
+     label. */
   void (*metric)(void* host, int32_t kind, modhost_view name, double value);
   /* Starts a platform call; `reply` gets its end. */
   void (*call)(void* host, modhost_attempt* attempt, const modhost_request* request,

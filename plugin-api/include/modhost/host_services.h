@@ -19,7 +19,7 @@ enum class LogLevel : std::int32_t {
 };
 
 // The module's own metrics: names of [a-z0-9_], to which the host adds its prefix and the module's
-// id. Threads: any.
+// id. Names that end in _bucket, _count or _sum are refused: those are a histogram's. Threads: any.
 class Metrics {
  public:
   explicit Metrics(const detail::HostLink& host) : host_(host) {}

@@ -49,6 +49,20 @@ TEST_SUITE("module_sink") {
     CHECK_FALSE(exports("negative_total"));
   }
 
+  TEST_CASE_FIXTURE(Fixture,
+                    "module_sink: a name that a histogram's own series end in is refused") {
+    sink.metric(3, "search", 0.2);
+    sink.metric(1, "search_count", 1);
+    sink.metric(2, "search_sum", 1);
+    sink.metric(3, "search_bucket", 1);
+    sink.metric(2, "discount", 7);
+
+    CHECK(exports("modhost_modules_metrics_refused_total{module=\"m1\"} 3"));
+    CHECK(exports("modhost_module_search_count{module=\"m1\"} 1"));
+    CHECK(exports("modhost_module_discount{module=\"m1\"} 7"));
+    CHECK_FALSE(exports("# TYPE modhost_module_search_count"));
+  }
+
   TEST_CASE_FIXTURE(Fixture, "module_sink: two modules may not give one name two kinds") {
     HostModuleSink other("m2", metrics, clock);
     sink.metric(1, "shared", 1);
