@@ -72,12 +72,14 @@ const Json* schemaAt(const Json& schema, const std::vector<std::string>& keys) {
   return at;
 }
 
+// Never the value itself: any, also a number, may be a secret that came from a variable.
 std::string found(const Json* value) {
   if (value == nullptr) return "nothing";
+  if (value->is_null()) return "null";
   if (value->is_string())
     return "a string of " + std::to_string(value->get_ref<const std::string&>().size()) + " bytes";
   if (value->is_structured()) return std::string("an ") + value->type_name();
-  return value->dump();
+  return std::string("a ") + value->type_name();
 }
 
 std::string propertyNames(const Json& schema) {

@@ -16,9 +16,8 @@ enum class Patterns { kChecked = 1, kLeftToWorker };
 
 // Both are JSON text; an empty schema accepts any object, an empty config is {}. Schemas are draft
 // 7; references within the document are followed, unless they lead back to themselves. kInvalid
-// says where in the config (a JSON pointer), what was found there (its type; never the text of a
-// string, which may be a secret) and what is accepted; or that the schema itself cannot be used.
-// Never throws.
+// says where in the config (a JSON pointer), what was found there (its type; never the value, which
+// may be a secret) and what is accepted; or that the schema itself cannot be used. Never throws.
 //
 // `pointer`, when given, gets that JSON pointer alone ("" for the whole), so that the caller can
 // name the place in the file the config came from.

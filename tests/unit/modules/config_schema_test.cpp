@@ -39,11 +39,11 @@ TEST_SUITE("config_schema") {
 
   TEST_CASE("config_schema: what does not fit is named with its place and what is accepted") {
     const std::string number = refusal(R"({"limit": 100})");
-    CHECK(contains(number, "config at /limit: found 100"));
+    CHECK(contains(number, "config at /limit: found a number;"));
     CHECK(contains(number, "maximum 9"));
 
     const std::string deep = refusal(R"({"limit": 1, "nested": {"names": ["a", 7]}})");
-    CHECK(contains(deep, "config at /nested/names/1: found 7"));
+    CHECK(contains(deep, "config at /nested/names/1: found a number;"));
     CHECK(contains(deep, "type string"));
 
     CHECK(contains(refusal(R"({"limit": 1, "mode": "x"})"), "[\"fast\",\"slow\"]"));
@@ -52,9 +52,15 @@ TEST_SUITE("config_schema") {
     CHECK(contains(refusal("{}"), "limit"));
   }
 
-  TEST_CASE("config_schema: the text of a string never reaches the message") {
+  TEST_CASE("config_schema: no value of the config reaches the message") {
     CHECK_FALSE(contains(refusal(R"({"limit": "hunter2-secret"})"), "hunter2"));
     CHECK_FALSE(contains(refusal(R"({"limit": 1, "mode": "hunter2-secret"})"), "hunter2"));
+    CHECK_FALSE(contains(refusal(R"({"limit": 482913})"), "482913"));
+    CHECK_FALSE(contains(refusal(R"({"limit": 48.2913})"), "2913"));
+    CHECK_FALSE(contains(refusal(R"({"limit": 1, "mode": 482913})"), "482913"));
+    CHECK_FALSE(contains(refusal(R"({"limit": 1, "nested": {"names": [482913]}})"), "482913"));
+    CHECK(contains(refusal(R"({"limit": true})"), "found a boolean;"));
+    CHECK(contains(refusal(R"({"limit": null})"), "found null;"));
   }
 
   TEST_CASE("config_schema: a config that is no object is refused") {

@@ -37,7 +37,8 @@ TEST_SUITE("runner_factory") {
       settings.config_json = R"({"limit": 0})";
 
       const std::string error = harness.errorOf(settings);
-      CHECK(contains(error, "modules.yaml:12:5: module configured: config at /limit: found 0"));
+      CHECK(contains(error,
+                     "modules.yaml:12:5: module configured: config at /limit: found a number"));
       CHECK(contains(error, "minimum 1"));
 
       settings.config_json = R"({"limit": 5})";
