@@ -8,6 +8,7 @@
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerRequestImpl.h>
 #include <Poco/Net/HTTPServerResponse.h>
+#include <Poco/StringTokenizer.h>
 #include <Poco/ThreadPool.h>
 #include <strings.h>
 
@@ -98,6 +99,23 @@ std::vector<std::string> valuesOf(const net::MessageHeader& fields, const char* 
   return values;
 }
 
+// Poco compares the whole field, and the first one alone: `close, TE` would be kept.
+bool hasConnectionToken(const net::MessageHeader& fields, const char* token) {
+  for (const std::string& list : valuesOf(fields, net::HTTPMessage::CONNECTION.c_str())) {
+    const Poco::StringTokenizer tokens(list, ",", Poco::StringTokenizer::TOK_TRIM);
+    for (const std::string& one : tokens) {
+      if (::strcasecmp(one.c_str(), token) == 0) return true;
+    }
+  }
+  return false;
+}
+
+bool wantsToStay(const net::HTTPServerRequest& request) {
+  if (hasConnectionToken(request, "close")) return false;
+  return request.getVersion() == net::HTTPMessage::HTTP_1_1 ||
+         hasConnectionToken(request, "keep-alive");
+}
+
 std::string readBody(net::HTTPServerRequest& request) {
   const auto length = request.getContentLength64();
   std::string body;
@@ -165,7 +183,7 @@ class Handler final : public net::HTTPRequestHandler {
   // when the inbox says what it is.
   void storeAndAnswerLater(net::HTTPServerRequest& request, Storable storable) {
     const auto later =
-        std::make_shared<Later>(site_, gateSocket(request).defer(), request.getKeepAlive());
+        std::make_shared<Later>(site_, gateSocket(request).defer(), wantsToStay(request));
     try {
       site_.webhook.store(std::move(storable),
                           [later](const WebhookReply& reply) { later->send(reply); });
@@ -186,7 +204,7 @@ class Handler final : public net::HTTPRequestHandler {
                                 status.reason);
     response.setContentType("application/json");
     if (mayComeAgain(reply.answer)) response.set("Retry-After", std::to_string(kRetryAfterSeconds));
-    const bool keep = status.verified && request.getKeepAlive() && !site_.webhook.draining();
+    const bool keep = status.verified && wantsToStay(request) && !site_.webhook.draining();
     response.setKeepAlive(keep);
     if (keep) gateSocket(request).keepAfterAnswer();
     const std::string body = answerBody(reply.answer, reply.why);

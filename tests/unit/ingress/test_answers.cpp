@@ -47,6 +47,27 @@ TEST_SUITE("ingress") {
     CHECK(host.counted("modhost_webhooks_total{answer=\"stored\"} 1"));
   }
 
+  TEST_CASE("ingress: a sender that says close in any of its tokens is not kept") {
+    HostUnderTest host;
+    const std::string body = chosenEventBody("evt_1");
+    const auto connectionAfter = [&](const std::string& fields) {
+      return host.ask(post(signedFields(body) + fields, body)).field("Connection");
+    };
+
+    for (const char* fields :
+         {"Connection: close\r\n", "Connection: close, TE\r\n", "Connection: TE ,\tCLOSE\r\n",
+          "Connection: TE,,Close\r\n", "Connection: TE\r\nconnection: close\r\n",
+          "Connection: keep-alive, close\r\n"}) {
+      CAPTURE(std::string(fields));
+      CHECK(connectionAfter(fields) == "Close");
+    }
+    for (const char* fields : {"", "Connection: keep-alive\r\n", "Connection: TE, closed\r\n",
+                               "Connection:\r\n", "Connection: keep-alive, TE\r\n"}) {
+      CAPTURE(std::string(fields));
+      CHECK(connectionAfter(fields) == "Keep-Alive");
+    }
+  }
+
   TEST_CASE("ingress: the inbox gets the bytes that were signed") {
     HostUnderTest host;
     const std::string body = " " + chosenEventBody("evt_1", "Z\xc3\xbcrich \\u0000") + "\n";
