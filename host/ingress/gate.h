@@ -38,8 +38,9 @@ namespace modhost::host {
 
 struct GateLimits {
   RequestLimits request;
-  std::size_t buffered_bytes_max =
-      0;  // of all connections together; the memory behind it is up to twice
+  // Of all connections together. The memory behind it is up to three times that: a buffer grows by
+  // doubling, and an event's body stands beside its connection's buffer until the inbox reports.
+  std::size_t buffered_bytes_max = 0;
   std::size_t connections_max = 0;
   Milliseconds
       read_timeout{};  // a request's first byte (or the accept) to its last byte; never extended

@@ -71,7 +71,8 @@ class Ingress {
 
   // Refuses connections, answers what is here in full and closes the rest with 503. Returns when no
   // request is being handled any more, after at most `write_timeout` from the last answer's
-  // beginning.
+  // beginning, but not before the inbox has reported all that was handed to it: for that there is
+  // no limit here. What is reported once the gate has given up is told to nobody.
   void stop();
 
  private:
