@@ -11,13 +11,17 @@ namespace {
 // An attempt ends inside handle(), a moment before its thread is out of the module's code.
 constexpr Milliseconds kLastGrace{1'000};
 
-// Cores that could not be stopped, for as long as the process lives; never destroyed, since their
-// threads may still run while the process exits.
-void keepForEver(std::shared_ptr<ModuleCore> core) {
-  static Mutex mutex;
-  static auto* const kept = new std::vector<std::shared_ptr<ModuleCore>>;
-  MutexLock lock(mutex);
-  kept->push_back(std::move(core));
+struct LeftBehind {
+  Mutex mutex;
+  std::vector<std::shared_ptr<ModuleCore>> unstarted GUARDED_BY(mutex);
+  std::vector<std::shared_ptr<ModuleCore>> unended GUARDED_BY(mutex);
+};
+
+// For as long as the process lives; never destroyed, since their threads may still run while the
+// process exits.
+LeftBehind& leftBehind() {
+  static auto* const left = new LeftBehind;
+  return *left;
 }
 
 }  // namespace
@@ -28,7 +32,13 @@ Result<std::unique_ptr<InProcessRunner>> InProcessRunner::create(
   auto core =
       std::make_shared<ModuleCore>(std::move(library), std::move(settings), std::move(sink), clock);
   const Result<void> opened = core->open();
-  if (!opened.ok()) return opened.error();
+  if (!opened.ok()) {
+    if (core->stuck() > 0) {
+      MutexLock lock(leftBehind().mutex);
+      leftBehind().unstarted.push_back(std::move(core));
+    }
+    return opened.error();
+  }
   return std::unique_ptr<InProcessRunner>(new InProcessRunner(std::move(core)));
 }
 
@@ -49,7 +59,19 @@ void InProcessRunner::start(Attempt attempt, Ended ended) {
 
 void InProcessRunner::stop(Milliseconds grace) {
   if (std::exchange(stopped_, true)) return;
-  if (!core_->stop(grace)) keepForEver(core_);
+  if (core_->stop(grace)) return;
+  MutexLock lock(leftBehind().mutex);
+  leftBehind().unended.push_back(core_);
+}
+
+std::size_t modulesNeverStarted() {
+  MutexLock lock(leftBehind().mutex);
+  return leftBehind().unstarted.size();
+}
+
+std::size_t modulesLeftBehind() {
+  MutexLock lock(leftBehind().mutex);
+  return leftBehind().unstarted.size() + leftBehind().unended.size();
 }
 
 }  // namespace modhost::host

@@ -25,11 +25,18 @@ struct InProcessSettings {
   int concurrency = 1;  // 1 … the module's concurrency_max
   std::string config_json = "{}";
   std::size_t thread_stack = kThreadStackDefault;
+  // For create() and start() together. In a worker process the host's own limit comes before this.
+  Milliseconds start_timeout{600'000};
   // The file the library was loaded from, when it goes with the code: it is removed once the code
   // is unloaded, and kept for debuggers while it is mapped. Null: it is somebody else's.
   std::shared_ptr<ModuleCopy> copy;
   std::function<void()> thread_begin;  // runs first on each of the module's threads; may be empty
 };
+
+// Modules of this process that hang in their start, and all that hang in it or in their end. While
+// there is one, the process may leave by _Exit() alone: their threads must not meet destructors.
+std::size_t modulesNeverStarted();
+std::size_t modulesLeftBehind();
 
 // The attempt whose handle() this thread is in; 0: none. Safe in a signal handler.
 AttemptToken currentAttempt();
@@ -37,8 +44,10 @@ AttemptToken currentAttempt();
 class InProcessRunner final : public ModuleRunner {
  public:
   // Checks the config against the module's schema, makes the instance and starts it. `sink` is
-  // closed when threads have to be left behind. kInvalid, in words that fit after "module x: ": the
-  // config does not fit, or the module refused; the library is unloaded then.
+  // closed when threads have to be left behind. Errors in words that fit after "module x: ".
+  // kInvalid: the config does not fit, or the module refused; the library is unloaded then.
+  // kUnavailable: there was no thread, and it is unloaded; or it was not ready within the
+  // start_timeout, and its thread and code stay until this process ends.
   static Result<std::unique_ptr<InProcessRunner>> create(std::unique_ptr<SharedLibrary> library,
                                                          InProcessSettings settings,
                                                          std::shared_ptr<ModuleSink> sink,
@@ -55,11 +64,10 @@ class InProcessRunner final : public ModuleRunner {
   int stuck() const override;
   RunnerHealth health() const override { return {}; }
 
-  // Waits up to `grace` for what runs (not-yet-begun attempts end as kInterrupted at once), then
-  // stops, destroys and unloads the module, and logs whether it is unloaded or still mapped. When
-  // something still has not ended, its attempts end as kInterrupted, the module is neither stopped
-  // nor destroyed, and its threads, instance and code stay until this process ends; the log says
-  // so.
+  // Waits for what runs (not-yet-begun attempts end as kInterrupted at once), then stops, destroys
+  // and unloads the module, and logs whether it is unloaded or still mapped. When that has not
+  // ended within `grace`, its attempts end as kInterrupted, and its threads, instance and code stay
+  // until this process ends; the log says so.
   void stop(Milliseconds grace) override;
   bool stillMapped() const override;
 

@@ -49,30 +49,53 @@ ModuleCore::ModuleCore(std::unique_ptr<SharedLibrary> library, InProcessSettings
       settings_(std::move(settings)),
       sink_(std::move(sink)),
       clock_(clock),
-      host_(hostTable(*this)) {}
+      host_(hostTable(*this)),
+      loader_(clock) {}
 
 Result<void> ModuleCore::open() {
   const Result<void> fits =
       checkConfig(description().config_schema, settings_.config_json, Patterns::kChecked);
-  if (!fits.ok()) {
-    library_->unload();
-    return fits.error();
+  if (!fits.ok()) return unloaded(fits.error());
+  try {
+    loader_.begin("l-" + description().id, settings_.thread_begin);
+  } catch (const std::system_error& error) {
+    return unloaded(
+        {ErrorKind::kUnavailable, std::string("no thread could be started: ") + error.what()});
   }
+  const SteadyTime until = clock_.steadyNow() + settings_.start_timeout;
+  if (!loader_.run([this] { opened_ = makeInstance(); }, until)) return startGivenUp();
+  if (opened_.ok()) return {};
+  loader_.end();
+  return unloaded(opened_.error());
+}
+
+Result<void> ModuleCore::makeInstance() {
   char text[kErrorBytesMax] = {};
   modhost_error_buffer error{text, sizeof(text), 0};
   instance_ = library_->table().create(&host_, &error);
-  if (instance_ == nullptr) {
-    library_->unload();
-    return refused("it refused to be created: ", text, error);
-  }
+  if (instance_ == nullptr) return refused("it refused to be created: ", text, error);
   error.used = 0;
   const std::string& config = settings_.config_json;
-  if (library_->table().start(instance_, {config.data(), config.size()}, &error) != 0) {
-    library_->table().destroy(instance_);
-    library_->unload();
-    return refused("it refused to start: ", text, error);
+  if (library_->table().start(instance_, {config.data(), config.size()}, &error) == 0) return {};
+  library_->table().destroy(instance_);
+  return refused("it refused to start: ", text, error);
+}
+
+Error ModuleCore::unloaded(Error error) {
+  library_->unload();
+  return error;
+}
+
+Error ModuleCore::startGivenUp() {
+  {
+    MutexLock lock(mutex_);
+    given_up_ = true;
+    stuck_ = 1;
   }
-  return {};
+  sink_->close();
+  return {ErrorKind::kUnavailable, "it was not ready within " +
+                                       std::to_string(settings_.start_timeout.count()) +
+                                       " ms; its code and a thread stay until this process ends"};
 }
 
 void ModuleCore::start(Attempt attempt, ModuleRunner::Ended ended) {
@@ -144,14 +167,17 @@ int ModuleCore::stuck() const {
 }
 
 bool ModuleCore::stop(Milliseconds grace) {
+  const SteadyTime until = clock_.steadyNow() + grace;
   interruptWaiting();
   cancelAll();
-  if (!awaitQuiet(grace)) {
-    giveUpRunning();
-    sink_->close();
+  if (!awaitQuiet(until)) {
+    giveUp("the module did not end");
     return false;
   }
-  close();
+  if (!close(until)) {
+    giveUp("the module did not end: its stop() or destroy() has not returned");
+    return false;
+  }
   return true;
 }
 
@@ -323,8 +349,7 @@ void ModuleCore::cancelAll() {
   for (const AttemptToken token : tokens) cancel(token);
 }
 
-bool ModuleCore::awaitQuiet(Milliseconds grace) {
-  const SteadyTime until = clock_.steadyNow() + grace;
+bool ModuleCore::awaitQuiet(SteadyTime until) {
   MutexLock lock(mutex_);
   while (!running_.empty() || handling_ > 0 || inside_ > 0) {
     if (clock_.steadyNow() >= until) return false;
@@ -333,39 +358,46 @@ bool ModuleCore::awaitQuiet(Milliseconds grace) {
   return true;
 }
 
-void ModuleCore::giveUpRunning() {
+// Something keeps it, even where no attempt is left.
+void ModuleCore::giveUp(const std::string& what) {
   std::unordered_map<AttemptToken, RunningPtr> left;
   int stuck = 0;
   {
     MutexLock lock(mutex_);
     given_up_ = true;
     left.swap(running_);
-    stuck_ = stuck = std::max(handling_, static_cast<int>(left.size()));
+    stuck_ = stuck = std::max({1, handling_, static_cast<int>(left.size())});
   }
   sink_->log(LogLevel::kWarn, {},
-             "the module did not end: its code and " + std::to_string(stuck) +
+             what + "; its code and " + std::to_string(stuck) +
                  " attempts or threads stay until this process ends",
              {});
   for (const auto& entry : left) {
     if (entry.second->ended)
       entry.second->ended(interrupted("still running when the module stopped"));
   }
+  sink_->close();
 }
 
-void ModuleCore::close() {
+bool ModuleCore::close(SteadyTime until) {
   std::vector<Thread> threads;
   {
     MutexLock lock(mutex_);
     threads.swap(threads_);
   }
   threads.clear();  // joins
-  library_->table().stop(instance_);
-  library_->table().destroy(instance_);
+  const auto end_instance = [this] {
+    library_->table().stop(instance_);
+    library_->table().destroy(instance_);
+  };
+  if (!loader_.run(end_instance, until)) return false;
+  loader_.end();
   const bool unloaded = library_->unload();
   mapped_ = !unloaded;
   if (!unloaded && settings_.copy) settings_.copy->keep();
   sink_->log(LogLevel::kInfo, {},
              unloaded ? "stopped; its code is unloaded" : "stopped; its code is still mapped", {});
+  return true;
 }
 
 }  // namespace modhost::host

@@ -1,17 +1,21 @@
 // ModuleCore: one running instance of a module with its threads and attempts; the inside of
 // InProcessRunner. A class of its own because it may have to outlive the runner: threads that are
 // stuck in module code can neither be joined nor have their code unmapped.
+//
+// Threads: open() and stop() from one at a time; the module's own calls run on the loader thread.
 #pragma once
 
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "host/base/mutex.h"
 #include "host/modules/host_table.h"
 #include "host/modules/in_process_runner.h"
+#include "host/modules/loader_thread.h"
 
 namespace modhost::host {
 
@@ -20,8 +24,9 @@ class ModuleCore final : public HostFunctions, public std::enable_shared_from_th
   ModuleCore(std::unique_ptr<SharedLibrary> library, InProcessSettings settings,
              std::shared_ptr<ModuleSink> sink, Clock& clock);
 
-  // Makes and starts the instance, or unloads.
-  Result<void> open();
+  // Makes and starts the instance, or unloads. When that takes longer than the start_timeout,
+  // stuck() is 1 from then on and this object must live for ever.
+  Result<void> open() EXCLUDES(mutex_);
 
   const ModuleDescription& description() const { return library_->description(); }
   int concurrency() const { return settings_.concurrency; }
@@ -66,11 +71,14 @@ class ModuleCore final : public HostFunctions, public std::enable_shared_from_th
   void growFor(std::size_t waiting) REQUIRES(mutex_);
   void handled(Running& running) EXCLUDES(mutex_);
   void leave() EXCLUDES(mutex_);
+  Result<void> makeInstance();
+  Error unloaded(Error error);
+  Error startGivenUp() EXCLUDES(mutex_);
   void interruptWaiting() EXCLUDES(mutex_);
   void cancelAll() EXCLUDES(mutex_);
-  bool awaitQuiet(Milliseconds grace) EXCLUDES(mutex_);
-  void giveUpRunning() EXCLUDES(mutex_);
-  void close();
+  bool awaitQuiet(SteadyTime until) EXCLUDES(mutex_);
+  void giveUp(const std::string& what) EXCLUDES(mutex_);
+  bool close(SteadyTime until) EXCLUDES(mutex_);
 
   // Constant after open().
   const std::unique_ptr<SharedLibrary> library_;
@@ -79,6 +87,7 @@ class ModuleCore final : public HostFunctions, public std::enable_shared_from_th
   Clock& clock_;
   modhost_host host_;
   void* instance_ = nullptr;
+  Result<void> opened_;  // the loader thread's until it has run makeInstance()
   std::atomic<bool> mapped_{true};
 
   mutable Mutex mutex_;
@@ -95,6 +104,8 @@ class ModuleCore final : public HostFunctions, public std::enable_shared_from_th
   int inside_ GUARDED_BY(mutex_) = 0;  // calls in flight, and threads about to enter the module
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool given_up_ GUARDED_BY(mutex_) = false;
+
+  LoaderThread loader_;
 };
 
 }  // namespace modhost::host

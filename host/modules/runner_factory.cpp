@@ -56,8 +56,8 @@ Result<int> fit(const ModuleSettings& settings, const ModuleDescription& descrip
   return about(where, about("module " + settings.id, fits.error()));
 }
 
-RunnerResult startInProcess(const ModuleSettings& settings, ModuleCopy copy, Metrics& metrics,
-                            Clock& clock) {
+RunnerResult startInProcess(const ModuleSettings& settings, ModuleCopy copy,
+                            Milliseconds start_timeout, Metrics& metrics, Clock& clock) {
   auto library = SharedLibrary::load(copy.path(), copy.source(), copy.note());
   if (!library.ok()) return ofModule(settings, library.error());
   const Result<int> concurrency = fit(settings, library.value()->description());
@@ -68,6 +68,7 @@ RunnerResult startInProcess(const ModuleSettings& settings, ModuleCopy copy, Met
   InProcessSettings in_process;
   in_process.concurrency = concurrency.value();
   in_process.config_json = settings.config_json.empty() ? "{}" : settings.config_json;
+  in_process.start_timeout = start_timeout;
   in_process.copy = std::make_shared<ModuleCopy>(std::move(copy));
   auto runner =
       InProcessRunner::create(library.take(), std::move(in_process),
@@ -105,7 +106,8 @@ Result<ModuleCopy> copyModule(const ModuleSettings& settings,
 RunnerResult makeRunner(const ModuleSettings& settings, ModuleCopy copy,
                         const RunnerSettings& runner_settings, Metrics& metrics, Clock& clock) {
   if (settings.isolation == Isolation::kInProcess) {
-    return startInProcess(settings, std::move(copy), metrics, clock);
+    return startInProcess(settings, std::move(copy), runner_settings.worker.start_timeout, metrics,
+                          clock);
   }
   return startWorker(settings, std::move(copy), runner_settings.worker, metrics, clock);
 }

@@ -94,4 +94,43 @@ TEST_SUITE("in_process_runner") {
     for (AttemptToken token = 1; token <= 3; ++token)
       CHECK(harness.ends.await(token).kind == Kind::kOk);
   }
+
+  TEST_CASE("in_process_runner: a module whose stop or destroy hangs is left behind and counted") {
+    for (const char* const file : {"stop_hangs", "destroy_hangs"}) {
+      CAPTURE(file);
+      Harness harness;
+      const auto runner = harness.make(file);
+      CHECK(harness.ends.await(harness.start(*runner)).kind == Kind::kOk);
+      const std::size_t left = modulesLeftBehind();
+
+      runner->stop(Milliseconds(50));
+
+      CHECK(runner->stuck() == 1);
+      CHECK(runner->stillMapped());
+      CHECK(modulesLeftBehind() == left + 1);
+    }
+  }
+
+  TEST_CASE("in_process_runner: a module that is never ready is refused and left behind") {
+    Harness harness;
+    harness.runners.worker.start_timeout = Milliseconds(50);
+    const std::size_t left = modulesNeverStarted();
+
+    const std::string error = harness.errorOf("start_hangs");
+
+    CHECK(error.find("module start-hangs: it was not ready within 50 ms") != std::string::npos);
+    CHECK(modulesNeverStarted() == left + 1);
+    CHECK(modulesLeftBehind() >= modulesNeverStarted());
+  }
+
+  TEST_CASE("in_process_runner: a module's first and last calls are on one thread of its own") {
+    Harness harness;
+    const std::size_t threads = threadsOfProcess();
+    const auto runner = harness.make("ok_module");
+    CHECK(threadsOfProcess() == threads + 1);
+
+    runner->stop(Milliseconds(10'000));
+
+    awaitThat([&] { return threadsOfProcess() == threads; });
+  }
 }
