@@ -27,6 +27,7 @@
 #include "host/guard/ledger_guard.h"
 #include "host/inbox/sqlite_inbox.h"
 #include "host/ingress/ingress.h"
+#include "host/modules/in_process_runner.h"
 #include "host/platform/curl_platform.h"
 
 namespace modhost::host {
@@ -233,7 +234,7 @@ App::~App() { stop(); }
 int App::webhookPort() const { return parts_->ingress.port(); }
 int App::adminPort() const { return parts_->admin ? parts_->admin->port() : 0; }
 bool App::storageFailed() const { return parts_->storage_failed; }
-bool App::hasStuckThreads() const { return parts_->modules.hasStuckThreads(); }
+bool App::hasStuckThreads() const { return modulesLeftBehind() > 0; }
 void App::requestReload(const std::string& trigger) { parts_->reloader.request(trigger); }
 
 void App::hurry() { parts_->dispatcher.hurry(); }
@@ -247,7 +248,7 @@ void App::stop() {
   parts_->watch.reset();
   parts_->dispatcher.stop();
   parts_->ingress.stop();
-  parts_->modules.stopAll(kInProcessStopGrace);
+  parts_->modules.stopAll();
 }
 
 namespace {

@@ -27,7 +27,7 @@ class App {
   // True once storage has failed for good: what was acknowledged is safe, nothing more is taken.
   bool storageFailed() const;
 
-  // Some module in this process has a thread that overran and never came back.
+  // Some module in this process has a thread that never came back, from its start or since.
   bool hasStuckThreads() const;
 
   // Reads the configuration's file again and takes over what it has new, on a thread of its own;

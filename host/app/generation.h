@@ -18,8 +18,9 @@
 
 namespace modhost::host {
 
-// Nothing runs by then but what overran; the module's own stop() may take this long.
-inline constexpr Milliseconds kInProcessStopGrace{2'000};
+// Nothing runs by then but what overran; the module's own stop() and destroy() may take this long.
+// What worker.stop_grace is as a rule.
+inline constexpr Milliseconds kInProcessStopGrace{4'000};
 
 // The attempts that a module has now. Ending one twice, or one that never began, is nothing.
 class RunningAttempts {
@@ -50,7 +51,7 @@ class Generation {
   ModuleRunner& runner() { return *runner_; }
   const ModuleRunner& runner() const { return *runner_; }
   bool inProcess() const { return module_.isolation == "in_process"; }
-  // What its stop() may take once no attempt runs.
+  // What its end may take once no attempt runs.
   Milliseconds stopGrace() const { return inProcess() ? kInProcessStopGrace : worker_.stop_grace; }
 
   // Whether a load of `module` from a file with this digest would be the same again.

@@ -1,19 +1,26 @@
 #include "host/app/module_set.h"
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <utility>
 
 #include "host/app/lanes.h"
 #include "host/app/wiring.h"
 #include "host/base/log.h"
 #include "host/base/startup_error.h"
+#include "host/base/thread.h"
 #include "host/base/time_text.h"
+#include "host/modules/in_process_runner.h"
 
 namespace modhost::host {
 namespace {
 
 using Json = nlohmann::json;
+
+// A module's static destructors may run on it.
+constexpr std::size_t kStopStack = 1u << 20;
 
 std::unique_ptr<ModuleRunner> orThrow(Result<std::unique_ptr<ModuleRunner>> runner) {
   if (!runner.ok()) throw StartupError("", runner.error().message);
@@ -71,7 +78,7 @@ ModuleSet::ModuleSet(Metrics& metrics, Clock& clock, std::function<void()> relea
           "modhost_generations_still_mapped",
           "Replaced or removed generations whose code stays in this process until it ends.")) {}
 
-ModuleSet::~ModuleSet() { stopAll(Milliseconds(0)); }
+ModuleSet::~ModuleSet() { stopAll(); }
 
 // --- a new configuration ---
 
@@ -121,12 +128,13 @@ void ModuleSet::checkRoom(const Settings& settings, const Settings::Module& modu
                                          " of its generations still have attempts; accepted: a "
                                          "reload once one of them has ended");
   }
-  const std::size_t mapped = stillMapped();
+  const std::size_t mapped = stillMapped() + modulesNeverStarted();
   if (module.isolation == "in_process" &&
       mapped >= static_cast<std::size_t>(settings.still_mapped_max)) {
     throw StartupError(module.where, "module " + module.id + ": the code of " +
                                          std::to_string(mapped) +
-                                         " older generations is still mapped, which is "
+                                         " older generations or failed starts is "
+                                         "still mapped, which is "
                                          "still_mapped_max; accepted: a restart");
   }
 }
@@ -179,33 +187,48 @@ Serving ModuleSet::serving(const std::string& id) const {
 // --- the end of a generation ---
 
 void ModuleSet::sweep() {
-  while (const GenerationPtr generation = nextReleased()) {
-    stop(generation, generation->stopGrace());
-    logInfo("app", "generation ended",
-            {{"module", generation->module().id},
-             {"version", generation->runner().description().version},
-             {"generation", generation->number()},
-             {"state", endWord(generation->runner().stillMapped())}});
+  for (auto ready = released(); !ready.empty(); ready = released()) {
+    stop(ready);
+    for (const GenerationPtr& generation : ready) {
+      logInfo("app", "generation ended",
+              {{"module", generation->module().id},
+               {"version", generation->runner().description().version},
+               {"generation", generation->number()},
+               {"state", endWord(generation->runner().stillMapped())}});
+    }
   }
 }
 
-ModuleSet::GenerationPtr ModuleSet::nextReleased() const {
+std::vector<ModuleSet::GenerationPtr> ModuleSet::released() const {
   MutexLock lock(mutex_);
-  const auto found =
-      std::find_if(draining_.begin(), draining_.end(),
-                   [](const GenerationPtr& generation) { return generation->released(); });
-  return found == draining_.end() ? nullptr : *found;
+  std::vector<GenerationPtr> released;
+  std::copy_if(draining_.begin(), draining_.end(), std::back_inserter(released),
+               [](const GenerationPtr& generation) { return generation->released(); });
+  return released;
 }
 
-void ModuleSet::stop(const GenerationPtr& generation, Milliseconds grace) {
-  generation->runner().stop(grace);
+// Each on a thread of its own, so that together they take what the slowest takes.
+void ModuleSet::stop(const std::vector<GenerationPtr>& generations) {
+  std::vector<Thread> stopping;
+  for (const GenerationPtr& generation : generations) {
+    const auto stop_it = [this, generation] { stopOne(generation); };
+    try {
+      stopping.emplace_back("stop", stop_it, kStopStack);
+    } catch (const std::system_error&) {
+      stop_it();
+    }
+  }
+}
+
+void ModuleSet::stopOne(const GenerationPtr& generation) {
+  generation->runner().stop(generation->stopGrace());
   MutexLock lock(mutex_);
   draining_.erase(std::remove(draining_.begin(), draining_.end(), generation), draining_.end());
   remember(*generation);
   showCounts();
 }
 
-void ModuleSet::stopAll(Milliseconds grace) {
+void ModuleSet::stopAll() {
   std::vector<Serving> serving;
   std::vector<GenerationPtr> all;
   {
@@ -214,7 +237,7 @@ void ModuleSet::stopAll(Milliseconds grace) {
     all = draining_;
   }
   for (const Serving& now : serving) all.push_back(now.generation);
-  for (const GenerationPtr& generation : all) stop(generation, grace);
+  stop(all);
 }
 
 void ModuleSet::remember(const Generation& generation) {
@@ -238,11 +261,6 @@ void ModuleSet::showCounts() {
 }
 
 // --- what others ask ---
-
-bool ModuleSet::hasStuckThreads() const {
-  MutexLock lock(mutex_);
-  return std::any_of(ended_.begin(), ended_.end(), [](const Ended& end) { return end.stuck > 0; });
-}
 
 std::vector<AdminModule> ModuleSet::serving() const {
   MutexLock lock(mutex_);
@@ -278,7 +296,9 @@ void checkModules(const Settings& settings) {
   for (const Settings::Module& configured : settings.modules) {
     ModuleSettings module = moduleSettings(configured);
     module.isolation = trialIsolation(module, runner_settings, clock);
-    orThrow(makeRunner(module, runner_settings, metrics, clock))->stop(settings.worker.stop_grace);
+    const bool worker = module.isolation == Isolation::kWorker;
+    orThrow(makeRunner(module, runner_settings, metrics, clock))
+        ->stop(worker ? settings.worker.stop_grace : kInProcessStopGrace);
   }
 }
 

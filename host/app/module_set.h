@@ -46,7 +46,7 @@ class ModuleSet {
   // `released` runs when a generation has become ready for sweep(), on any thread; it must not block
   // and may come until every Lease is gone.
   ModuleSet(Metrics& metrics, Clock& clock, std::function<void()> released);
-  // stopAll(0), if it was not called.
+  // stopAll(), if it was not called.
   ~ModuleSet();
 
   // Starts what `settings` has new or changed, beside what serves; the others are taken over. Blocks
@@ -57,15 +57,12 @@ class ModuleSet {
   // `next` serves from now on; what it left out drains. After dispatch and the routes know of it.
   void commit(NextModules next) EXCLUDES(mutex_);
 
-  // Stops, one after the other, the generations that have become ready for it, and says of each
-  // whether its code is unloaded. Blocks.
+  // Stops, all at once, the generations that have become ready for it, and says of each whether its
+  // code is unloaded. Blocks for the largest grace of them at most.
   void sweep() EXCLUDES(mutex_);
 
-  // Stops every generation, whoever still holds it. After dispatch has stopped.
-  void stopAll(Milliseconds grace) EXCLUDES(mutex_);
-
-  // Some module in this process has a thread that overran and never came back.
-  bool hasStuckThreads() const EXCLUDES(mutex_);
+  // The same with every generation, whoever still holds it. After dispatch has stopped.
+  void stopAll() EXCLUDES(mutex_);
 
   std::vector<AdminModule> serving() const EXCLUDES(mutex_);
 
@@ -91,8 +88,9 @@ class ModuleSet {
   void addRemoved(const Settings& settings, NextModules& next) const EXCLUDES(mutex_);
   void giveUp(const NextModules& next) EXCLUDES(mutex_);
   Serving serving(const std::string& id) const EXCLUDES(mutex_);
-  GenerationPtr nextReleased() const EXCLUDES(mutex_);
-  void stop(const GenerationPtr& generation, Milliseconds grace) EXCLUDES(mutex_);
+  std::vector<GenerationPtr> released() const EXCLUDES(mutex_);
+  void stop(const std::vector<GenerationPtr>& generations) EXCLUDES(mutex_);
+  void stopOne(const GenerationPtr& generation) EXCLUDES(mutex_);
   void remember(const Generation& generation) REQUIRES(mutex_);
   std::size_t stillMapped() const REQUIRES(mutex_);
   void showCounts() REQUIRES(mutex_);

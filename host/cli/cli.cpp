@@ -2,13 +2,16 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <string>
 
 #include "host/base/startup_error.h"
 #include "host/cli/ask.h"
 #include "host/cli/sandbox.h"
 #include "host/cli/send.h"
+#include "host/modules/in_process_runner.h"
 
 namespace modhost::host {
 namespace {
@@ -45,6 +48,14 @@ int runChosen(const Command& chosen) {
   }
 }
 
+// A module's thread that never came back must not meet destructors.
+int leave(int status) {
+  if (modulesLeftBehind() == 0) return status;
+  std::cout.flush();
+  std::fflush(nullptr);
+  std::_Exit(status);
+}
+
 }  // namespace
 
 int runCommandLine(int argc, char** argv) {
@@ -74,7 +85,7 @@ int runCommandLine(int argc, char** argv) {
     }
     return app.exit(error) == 0 ? 0 : 2;
   }
-  return runChosen(chosen);
+  return leave(runChosen(chosen));
 }
 
 }  // namespace modhost::host
