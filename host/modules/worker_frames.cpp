@@ -52,10 +52,6 @@ bool WorkerPool::onHello(Member& member, const Frame& frame) {
   ConfigFrame config;
   config.config_json = config_json_;
   config.concurrency = member.alone ? 1 : concurrency_;
-  if (settings_.memory_max_bytes > 0) {
-    member.memory_limit = settings_.memory_max_bytes + config.concurrency * kWorkerBytesPerAttempt;
-    config.memory_max_bytes = static_cast<std::uint64_t>(member.memory_limit);
-  }
   member.process->send({FrameType::kConfig, 0, encode(config)});
   return true;
 }

@@ -160,6 +160,7 @@ void giveUpPowers(const StartFrame& start) {
   if (!kSanitized) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // LeakSanitizer traces its own process
 }
 
+// Before any code of the module runs: its static constructors may want too much as well as handle().
 // Arenas of malloc would each reserve 64 MiB of the address space that is limited here.
 void limitMemory(std::uint64_t bytes) {
   ::mallopt(M_ARENA_MAX, 2);
@@ -192,6 +193,7 @@ class Worker {
     if (!start || start->version != kWorkerProtocolVersion) return false;
     frame_max_bytes_ = static_cast<std::size_t>(start->frame_max_bytes);
     giveUpPowers(*start);
+    limitMemory(start->memory_max_bytes);
     tellOfFatalSignals(fault_fd_);
     endWithHost();
     prepareThreadForFatalSignals();
@@ -215,7 +217,6 @@ class Worker {
     const auto config =
         frame && frame->type == FrameType::kConfig ? decodeConfig(frame->payload) : std::nullopt;
     if (!config) return false;
-    limitMemory(config->memory_max_bytes);
     InProcessSettings settings;
     settings.concurrency = config->concurrency;
     settings.config_json = config->config_json;

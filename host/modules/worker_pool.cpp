@@ -240,11 +240,8 @@ void WorkerPool::spawn(bool alone) {
   member->alone = alone;
   member->process = process.take();
   member->start_deadline = clock_.steadyNow() + settings_.start_timeout;
-  StartFrame start;
-  start.path = copy_.path();
-  start.source = copy_.source();
-  start.files_max = settings_.files_max;
-  start.frame_max_bytes = settings_.frame_max_bytes;
+  const StartFrame start = startFor(copy_, settings_, alone ? 1 : concurrency_);
+  member->memory_limit = static_cast<std::int64_t>(start.memory_max_bytes);
   member->process->send({FrameType::kStart, 0, encode(start)});
   members_.push_back(std::move(member));
 }

@@ -145,6 +145,7 @@ std::string encode(const StartFrame& value) {
       .text(value.source)
       .number(value.files_max)
       .number(value.frame_max_bytes)
+      .number(value.memory_max_bytes)
       .take();
 }
 
@@ -156,15 +157,12 @@ std::optional<StartFrame> decodeStart(std::string_view payload) {
   value.source = in.text();
   value.files_max = in.number<std::int32_t>();
   value.frame_max_bytes = in.number<std::uint64_t>();
+  value.memory_max_bytes = in.number<std::uint64_t>();
   return checked(in, value);
 }
 
 std::string encode(const ConfigFrame& value) {
-  return Writer()
-      .text(value.config_json)
-      .number(value.concurrency)
-      .number(value.memory_max_bytes)
-      .take();
+  return Writer().text(value.config_json).number(value.concurrency).take();
 }
 
 std::optional<ConfigFrame> decodeConfig(std::string_view payload) {
@@ -172,7 +170,6 @@ std::optional<ConfigFrame> decodeConfig(std::string_view payload) {
   ConfigFrame value;
   value.config_json = in.text();
   value.concurrency = in.number<std::int32_t>();
-  value.memory_max_bytes = in.number<std::uint64_t>();
   return checked(in, value);
 }
 

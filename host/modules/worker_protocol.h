@@ -6,8 +6,9 @@
 //   string  = u32 size | bytes
 //
 //   host → worker                                id             payload
-//     START   load this file                     0              version, path, source, limits
-//     CONFIG  make and start the instance        0              config, concurrency, memory_max
+//     START   load this file                     0              version, path, source, files_max,
+//                                                                 frame_max, memory_max
+//     CONFIG  make and start the instance        0              config, concurrency
 //     EVENT   run an attempt                     attempt token  the attempt and its event
 //     CANCEL  it is no longer wanted             attempt token  -
 //     REPLY   end of a CALL                      call id        error, status, body, error text
@@ -98,11 +99,11 @@ struct StartFrame {
   std::string source;  // what messages name
   std::int32_t files_max = 0;
   std::uint64_t frame_max_bytes = 0;
+  std::uint64_t memory_max_bytes = 0;  // address space; 0: no limit
 };
 struct ConfigFrame {
   std::string config_json;
   std::int32_t concurrency = 0;
-  std::uint64_t memory_max_bytes = 0;  // address space; 0: no limit
 };
 struct EventFrame {
   std::int32_t number = 0;

@@ -26,17 +26,25 @@ Result<ModuleDescription> firstWord(const Frame& frame, const ModuleNote& note) 
 
 }  // namespace
 
-Result<ModuleDescription> describeInWorker(const ModuleCopy& copy, const WorkerSettings& settings,
-                                           Clock& clock) {
-  auto spawned = WorkerProcess::spawn(settings.worker_program, settings.frame_max_bytes);
-  if (!spawned.ok()) return spawned.error();
-  const std::unique_ptr<WorkerProcess> process = spawned.take();
+StartFrame startFor(const ModuleCopy& copy, const WorkerSettings& settings, int concurrency) {
   StartFrame start;
   start.path = copy.path();
   start.source = copy.source();
   start.files_max = settings.files_max;
   start.frame_max_bytes = settings.frame_max_bytes;
-  process->send({FrameType::kStart, 0, encode(start)});
+  if (settings.memory_max_bytes > 0) {
+    start.memory_max_bytes = static_cast<std::uint64_t>(settings.memory_max_bytes +
+                                                        concurrency * kWorkerBytesPerAttempt);
+  }
+  return start;
+}
+
+Result<ModuleDescription> describeInWorker(const ModuleCopy& copy, const WorkerSettings& settings,
+                                           Clock& clock) {
+  auto spawned = WorkerProcess::spawn(settings.worker_program, settings.frame_max_bytes);
+  if (!spawned.ok()) return spawned.error();
+  const std::unique_ptr<WorkerProcess> process = spawned.take();
+  process->send({FrameType::kStart, 0, encode(startFor(copy, settings, 1))});
   const SteadyTime until = clock.steadyNow() + settings.start_timeout;
   for (;;) {
     const Result<std::optional<Frame>> frame = process->nextFrame();

@@ -54,6 +54,9 @@ inline constexpr double kWorkerFrameCost = 256;
 // A worker that has grown to this share of its memory is replaced before its allocations fail.
 inline constexpr double kWorkerMemoryFull = 0.9;
 
+// What a worker for so many attempts at once is told first.
+StartFrame startFor(const ModuleCopy& copy, const WorkerSettings& settings, int concurrency);
+
 // Loads the copy in a worker process, to learn what it is, and ends the process. kInvalid: it
 // cannot be loaded, in the loader's words; kUnavailable: no worker could be run, or it died or took
 // longer than start_timeout. Blocks.

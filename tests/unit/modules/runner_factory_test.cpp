@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "host/modules/sanitized.h"
 #include "tests/unit/modules/harness.h"
 
 using namespace modhost::host;
@@ -72,6 +73,22 @@ TEST_SUITE("runner_factory") {
   TEST_CASE("runner_factory: a constructor that crashes ends a worker and not the host") {
     Harness harness(Isolation::kWorker);
     CHECK(contains(harness.errorOf("crashes_on_load"), "killed by signal 6 (SIGABRT)"));
+  }
+
+  TEST_CASE("runner_factory: a constructor that wants more than its worker's memory is refused") {
+    if (kSanitized) return;  // no limit then
+    Harness harness(Isolation::kWorker);
+    harness.runners.worker.memory_max_bytes = 128 << 20;
+    const std::string death = "while it was loaded, its worker killed by signal 6 (SIGABRT)";
+
+    CHECK(contains(harness.errorOf("hoards_on_load"), death));
+    const auto inspected =
+        inspectModule(tinyModule("hoards_on_load"), harness.runners, harness.clock);
+    REQUIRE_FALSE(inspected.ok());
+    CHECK(contains(inspected.error().message, death));
+
+    const auto runner = harness.make("ok_module");
+    CHECK(harness.ends.await(harness.start(*runner)).kind == Kind::kOk);
   }
 
   TEST_CASE("runner_factory: a worker's module is never mapped into the host") {

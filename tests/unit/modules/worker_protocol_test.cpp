@@ -96,6 +96,15 @@ TEST_SUITE("worker_protocol") {
     CHECK(event->deadline_ns == 123456789);
     CHECK(event->number == 2);
 
+    const auto start =
+        decodeStart(encode(StartFrame{kWorkerProtocolVersion, "/a", "a", 7, 8, 1LL << 40}));
+    REQUIRE(start);
+    CHECK(start->source == "a");
+    CHECK(start->files_max == 7);
+    CHECK(start->frame_max_bytes == 8);
+    CHECK(start->memory_max_bytes == 1LL << 40);
+    CHECK(decodeConfig(encode(ConfigFrame{"{}", 3}))->concurrency == 3);
+
     HelloFrame hello;
     hello.description = {"m1", "1",   "about", "{}", {"a", "b*"}, 4, Milliseconds(9),
                          true, false, 1,       0};
