@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "host/base/log.h"
@@ -43,8 +44,12 @@ Result<std::unique_ptr<ModulesWatch>> ModulesWatch::start(const std::string& fol
   if (::inotify_add_watch(events.get(), folder.c_str(), kWanted) < 0) return unwatched(folder);
   Fd stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!stop.valid()) return unwatched(folder);
-  return std::unique_ptr<ModulesWatch>(
-      new ModulesWatch(folder, std::move(changed), std::move(events), std::move(stop)));
+  try {
+    return std::unique_ptr<ModulesWatch>(
+        new ModulesWatch(folder, std::move(changed), std::move(events), std::move(stop)));
+  } catch (const std::system_error& error) {  // no thread to be had
+    return Error{ErrorKind::kUnavailable, folder + ": cannot be watched: " + error.what()};
+  }
 }
 
 ModulesWatch::ModulesWatch(std::string folder, std::function<void()> changed, Fd events, Fd stop)

@@ -75,6 +75,7 @@ Result<HttpReply> httpCall(const HttpRequest& request) {
   std::array<char, CURL_ERROR_SIZE> detail{};
   curl_easy_setopt(curl.get(), CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl.get(), CURLOPT_PATH_AS_IS, 1L);  // an event may be called ".."
   if (isLoopback(request.url)) curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "*");
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));

@@ -98,6 +98,8 @@ void CurlTry::setLimits(Milliseconds timeout) {
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(settings_.connect_timeout.count()));
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  // A resolver that hangs is left behind; it would be waited for on the platform's thread.
+  curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy_, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy_, CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds);

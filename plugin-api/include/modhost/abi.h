@@ -188,7 +188,8 @@ typedef struct modhost_module {
   int32_t (*start)(void* instance, modhost_view config, modhost_error_buffer* error);
   /* [worker] Handles one event; ends with host->complete(), here or later. */
   void (*handle)(void* instance, const modhost_event* event, modhost_attempt* attempt);
-  /* [any] May be null. The attempt is no longer wanted; host->cancelled() says so from now on. */
+  /* [any] May be null. The attempt is no longer wanted; host->cancelled() says so from now on. Must
+     not block: the host's scheduling waits for it. */
   void (*cancel)(void* instance, modhost_attempt* attempt);
   /* [loader] After the last attempt completed, before destroy(). Join your threads here. */
   void (*stop)(void* instance);

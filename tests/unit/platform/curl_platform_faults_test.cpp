@@ -131,7 +131,7 @@ TEST_SUITE("platform") {
     const auto hold = server.hold({});
     Client client(quickSettings(server.apiBase()));
     PlatformRequest request = client.request("POST", "/message-log", kCreate);
-    request.deadline = client.now() + Milliseconds(2'000);  // time to get on the wire
+    request.deadline = client.now() + Milliseconds(5'000);  // time to get on the wire
 
     const PlatformOutcome outcome = client.run(request);
 
@@ -171,7 +171,7 @@ TEST_SUITE("platform") {
     RecordingPlatform server;
     const auto hold = server.hold({"", "/search", 1, ""});
     PlatformClientSettings settings = quickSettings(server.apiBase());
-    settings.try_timeout = Milliseconds(2'000);  // a slow machine needs some of it to connect
+    settings.try_timeout = Milliseconds(5'000);  // a slow machine needs some of it to connect
     Client client(settings);
 
     const PlatformOutcome outcome = client.run(client.request("POST", "/search/search", "{}"));
@@ -282,7 +282,7 @@ TEST_SUITE("platform") {
     settings.retry.retry_after_max = std::chrono::minutes(10);
     Client client(settings);
     PlatformRequest request = client.request("POST", "/message-log", kCreate);
-    request.deadline = client.now() + Milliseconds(3'000);  // time for the 429 to come first
+    request.deadline = client.now() + Milliseconds(8'000);  // time for the 429 to come first
     Client::Started started = client.start(request);
     REQUIRE(hold->waitForArrivals());
     REQUIRE(client.run(client.request("POST", "/first", "{}")).reply.ok());
