@@ -77,9 +77,7 @@ bool WorkerPool::onReady(Member& member) {
     return true;
   }
   reportFirst({});
-  std::deque<Running> waiting;
-  waiting.swap(waiting_);
-  for (Running& running : waiting) give(member, std::move(running));
+  giveWaiting();
   return true;
 }
 
@@ -181,11 +179,19 @@ void WorkerPool::begin(Running running) {
     return running.ended(std::move(end));
   }
   if (running.attempt.alone) return waiting_alone_.push_back(std::move(running));
-  Member* const member = serving();
-  if (member == nullptr) {
-    waiting_.push_back(std::move(running));
-  } else {
-    give(*member, std::move(running));
+  waiting_.push_back(std::move(running));
+  giveWaiting();
+}
+
+// Only as much as it reads. One that reads no more keeps what it has until that overruns; the rest
+// goes to the worker after it.
+void WorkerPool::giveWaiting() {
+  while (!waiting_.empty()) {
+    Member* const member = serving();
+    if (member == nullptr || member->process->unsentBytes() >= kWorkerUnreadEventsMax) return;
+    Running next = std::move(waiting_.front());
+    waiting_.pop_front();
+    give(*member, std::move(next));
   }
 }
 

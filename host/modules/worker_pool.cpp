@@ -81,6 +81,7 @@ void WorkerPool::stop(Milliseconds grace) {
 void WorkerPool::run() {
   while (!finished()) {
     keepServing();
+    giveWaiting();
     poll();
     keepTime();
     members_.erase(

@@ -121,6 +121,7 @@ class WorkerPool {
 
   // Attempts.
   void begin(Running running);
+  void giveWaiting();
   void give(Member& member, Running running);
   void giveSuspect(Member& member);
   void onCancel(AttemptToken token);
@@ -145,7 +146,7 @@ class WorkerPool {
 
   // The pool's thread's own.
   std::vector<MemberPtr> members_;
-  std::deque<Running> waiting_;        // until the common worker is ready
+  std::deque<Running> waiting_;        // until the common worker is ready and reads
   std::deque<Running> waiting_alone_;  // each until one of its own is
   std::uint64_t last_serial_ = 0;
   int failures_ = 0;  // workers in a row that ended and had been good for nothing

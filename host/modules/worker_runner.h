@@ -1,12 +1,12 @@
 // WorkerRunner: the module in a worker process of its own, so that whatever it does ends a process
 // and not the host. The host never maps the module's file.
 //
-// One process serves; attempts started while none is ready wait for the next. When it dies, every
-// attempt it had ends as kInterrupted: `suspect` is false only for those that are known to be
-// innocent (another one's thread got the fatal signal, or the host itself ended the process). It is
-// replaced after a back-off with jitter, for ever. A process with an abandoned attempt is retired:
-// a fresh one serves, the retired one ends when its other attempts have. So is one that has grown
-// to most of its memory.
+// One process serves; attempts started while none is ready, or while it has much to read yet, wait.
+// When it dies, every attempt it had ends as kInterrupted: `suspect` is false only for those that
+// are known to be innocent (another one's thread got the fatal signal, or the host itself ended the
+// process). It is replaced after a back-off with jitter, for ever. A process with an abandoned
+// attempt is retired: a fresh one serves, the retired one ends when its other attempts have. So is
+// one that has grown to most of its memory.
 //
 // Each attempt that is to run alone gets a process of its own, which ends with it; so does the
 // death of that process, which no other attempt waits for.
@@ -41,7 +41,9 @@ struct WorkerSettings {
 
 // A thread's stack, its share of malloc's arenas, and an event of a common size a few times over.
 inline constexpr std::int64_t kWorkerBytesPerAttempt = 2LL << 20;
-// What a worker may leave unread of our replies before it counts as broken.
+// While a worker has so much unread, no more events are given to it: a burst is no fault of its own.
+inline constexpr std::size_t kWorkerUnreadEventsMax = 64u << 20;
+// What it may leave unread with our replies before it counts as broken.
 inline constexpr std::size_t kWorkerUnsentBytesMax = 128u << 20;
 // Bodies of its platform calls that are in flight; further calls are refused.
 inline constexpr std::size_t kWorkerCallBytesMax = 64u << 20;

@@ -27,6 +27,7 @@ static void handle(void* instance, const modhost_event* event, modhost_attempt* 
   if (tiny_type_is(event, "test.overflow")) overflow(NULL);
   if (tiny_type_is(event, "test.abort")) abort();
   if (tiny_type_is(event, "test.exit")) _exit(3);
+  if (tiny_type_is(event, "test.stop")) raise(SIGSTOP);
   if (tiny_type_is(event, "test.child")) {
     const pid_t child = fork();
     if (child == 0) raise(SIGSEGV);

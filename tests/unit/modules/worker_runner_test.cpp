@@ -14,6 +14,12 @@ struct WorkerHarness : Harness {
   WorkerHarness() : Harness(Isolation::kWorker) {}
 };
 
+// Blocks until a child of ours stands still; it stays to be reaped.
+void awaitStoppedChild() {
+  siginfo_t info{};
+  REQUIRE(::waitid(P_ALL, 0, &info, WSTOPPED | WNOWAIT) == 0);
+}
+
 bool contains(const std::string& text, const std::string& part) {
   CAPTURE(text);
   return text.find(part) != std::string::npos;
@@ -246,6 +252,34 @@ TEST_SUITE("worker_runner") {
     const auto runner = make("ok_module");
     for (int i = 0; i < 8; ++i) start(*runner, "test.event", std::string(4u << 20, ' '));
     for (AttemptToken token = 1; token <= 8; ++token) CHECK(ends.await(token).kind == Kind::kOk);
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness, "worker_runner: a burst of large events ends no worker") {
+    const auto runner = make("ok_module");
+    const std::string body(4u << 20, ' ');
+    const std::size_t burst = kWorkerUnsentBytesMax / body.size() + 8;
+    for (std::size_t i = 0; i < burst; ++i) start(*runner, "test.event", body);
+    for (AttemptToken token = 1; token <= burst; ++token)
+      CHECK(ends.await(token).kind == Kind::kOk);
+    CHECK(runner->health().restarts == 0);
+  }
+
+  TEST_CASE_FIXTURE(WorkerHarness,
+                    "worker_runner: what a worker does not read waits in the host for the next") {
+    const auto runner = make("dies");
+    const AttemptToken overrun = start(*runner, "test.stop");
+    awaitStoppedChild();
+    const std::string body(4u << 20, ' ');
+    const std::size_t fit = kWorkerUnreadEventsMax / body.size();
+    std::vector<AttemptToken> large;
+    for (std::size_t i = 0; i < fit + 8; ++i) large.push_back(start(*runner, "test.event", body));
+    runner->abandon(overrun);
+
+    for (std::size_t i = fit + 1; i < large.size(); ++i) {
+      CHECK(ends.await(large[i]).kind == Kind::kOk);
+    }
+    CHECK_FALSE(ends.has(large.front()));
+    CHECK_FALSE(ends.has(overrun));
   }
 
   TEST_CASE_FIXTURE(WorkerHarness,
