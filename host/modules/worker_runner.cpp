@@ -1,6 +1,7 @@
 #include "host/modules/worker_runner.h"
 
 #include <poll.h>
+#include <signal.h>
 
 #include <array>
 
@@ -12,6 +13,32 @@ namespace modhost::host {
 namespace {
 
 Error unavailable(std::string message) { return {ErrorKind::kUnavailable, std::move(message)}; }
+
+// What a dead worker may have left in the pipe of its stderr, four times over.
+constexpr int kLastLinesReadsMax = 16;
+
+// The last line that a worker wrote to stderr while it loaded the module. Whoever does not read
+// blocks it.
+class LastLine {
+ public:
+  void read(WorkerProcess& process) {
+    for (const std::string& line : process.readLines()) {
+      if (!line.empty()) line_ = line;
+    }
+  }
+  std::string words() const { return line_.empty() ? "" : "; it last said: " + bounded(line_); }
+
+ private:
+  std::string line_;
+};
+
+std::string wordsOfDeath(WorkerProcess& process, LastLine& last) {
+  process.signal(SIGKILL);  // what it forked may go on writing
+  for (int reads = 0; process.stderrFd() >= 0 && reads < kLastLinesReadsMax; ++reads) {
+    last.read(process);
+  }
+  return process.reap().words + last.words();
+}
 
 // What the one frame says that answers START.
 Result<ModuleDescription> firstWord(const Frame& frame, const ModuleNote& note) {
@@ -46,20 +73,25 @@ Result<ModuleDescription> describeInWorker(const ModuleCopy& copy, const WorkerS
   const std::unique_ptr<WorkerProcess> process = spawned.take();
   process->send({FrameType::kStart, 0, encode(startFor(copy, settings, 1))});
   const SteadyTime until = clock.steadyNow() + settings.start_timeout;
-  for (;;) {
+  for (LastLine last;;) {
     const Result<std::optional<Frame>> frame = process->nextFrame();
     if (!frame.ok()) return unavailable(copy.source() + ": its worker broke the protocol");
     if (frame.value()) return firstWord(*frame.value(), copy.note());
     const auto left = std::chrono::ceil<Milliseconds>(until - clock.steadyNow());
-    if (left <= Milliseconds(0)) return unavailable(copy.source() + ": not loaded in time");
-    std::array<pollfd, 2> fds = {
-        {{process->channelFd(), POLLIN, 0}, {process->pidFd(), POLLIN, 0}}};
+    if (left <= Milliseconds(0)) {
+      return unavailable(copy.source() + ": not loaded in time" + last.words());
+    }
+    std::array<pollfd, 3> fds = {{{process->channelFd(), POLLIN, 0},
+                                  {process->pidFd(), POLLIN, 0},
+                                  {process->stderrFd(), POLLIN, 0}}};
     ::poll(fds.data(), fds.size(), static_cast<int>(left.count()));
     const bool dead = fds[1].revents != 0;
+    if (fds[2].revents != 0) last.read(*process);
     if (process->readChannel() == WorkerProcess::Read::kSome) continue;
-    if (dead)
+    if (dead) {
       return unavailable(copy.source() +
-                         ": its worker ended while it was loaded: " + process->reap().words);
+                         ": its worker ended while it was loaded: " + wordsOfDeath(*process, last));
+    }
   }
 }
 

@@ -61,7 +61,7 @@ StartFrame startFor(const ModuleCopy& copy, const WorkerSettings& settings, int 
 
 // Loads the copy in a worker process, to learn what it is, and ends the process. kInvalid: it
 // cannot be loaded, in the loader's words; kUnavailable: no worker could be run, or it died or took
-// longer than start_timeout. Blocks.
+// longer than start_timeout, with the last line of its stderr. Blocks.
 Result<ModuleDescription> describeInWorker(const ModuleCopy& copy, const WorkerSettings& settings,
                                            Clock& clock);
 

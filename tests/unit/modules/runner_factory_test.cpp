@@ -79,7 +79,9 @@ TEST_SUITE("runner_factory") {
     if (kSanitized) return;  // no limit then
     Harness harness(Isolation::kWorker);
     harness.runners.worker.memory_max_bytes = 128 << 20;
-    const std::string death = "while it was loaded, its worker killed by signal 6 (SIGABRT)";
+    const std::string death =
+        "its worker ended while it was loaded: killed by signal 6 (SIGABRT); it last said: no "
+        "memory for the index";
 
     CHECK(contains(harness.errorOf("hoards_on_load"), death));
     const auto inspected =
@@ -89,6 +91,14 @@ TEST_SUITE("runner_factory") {
 
     const auto runner = harness.make("ok_module");
     CHECK(harness.ends.await(harness.start(*runner)).kind == Kind::kOk);
+  }
+
+  TEST_CASE("runner_factory: what a module says while it is loaded neither blocks it nor is lost") {
+    Harness harness(Isolation::kWorker);
+    CHECK(contains(harness.errorOf("exits_on_load"),
+                   "exited with status 4; it last said: cannot find licence"));
+
+    CHECK(harness.tryMake(harness.settingsOf("noisy_on_load")).ok());
   }
 
   TEST_CASE("runner_factory: a worker's module is never mapped into the host") {
