@@ -1,5 +1,7 @@
 #include "host/app/generation.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "host/base/assert.h"
@@ -24,7 +26,7 @@ int RunningAttempts::count() const {
 bool Generation::isSame(const Settings& settings, const Settings::Module& module,
                         const std::string& digest) const {
   return digest == digest_ && sameModule(module, module_) &&
-         (inProcess() || settings.worker == worker_);
+         (inProcess() || (settings.worker == worker_ && ::access(copy_.c_str(), R_OK) == 0));
 }
 
 Lease::Lease(std::shared_ptr<Generation> generation, std::function<void()> released)

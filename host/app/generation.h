@@ -37,11 +37,13 @@ class RunningAttempts {
 // Threads: any.
 class Generation {
  public:
-  Generation(int number, const Settings& settings, Settings::Module module, std::string digest,
-             std::unique_ptr<ModuleRunner> runner)
+  // `copy`: the private file its code is loaded from, `digest` of which names the contents.
+  Generation(int number, const Settings& settings, Settings::Module module, std::string copy,
+             std::string digest, std::unique_ptr<ModuleRunner> runner)
       : number_(number),
         module_(std::move(module)),
         worker_(settings.worker),
+        copy_(std::move(copy)),
         digest_(std::move(digest)),
         runner_(std::move(runner)) {}
 
@@ -54,7 +56,8 @@ class Generation {
   // What its end may take once no attempt runs.
   Milliseconds stopGrace() const { return inProcess() ? kInProcessStopGrace : worker_.stop_grace; }
 
-  // Whether a load of `module` from a file with this digest would be the same again.
+  // Whether a load of `module` from a file with this digest would be the same again. Not when the
+  // copy has gone that the next worker would be started from.
   bool isSame(const Settings& settings, const Settings::Module& module,
               const std::string& digest) const;
 
@@ -69,6 +72,7 @@ class Generation {
   const int number_;
   const Settings::Module module_;
   const Settings::Worker worker_;  // what its worker processes run under
+  const std::string copy_;
   const std::string digest_;
   const std::unique_ptr<ModuleRunner> runner_;
   const std::shared_ptr<RunningAttempts> attempts_ = std::make_shared<RunningAttempts>();

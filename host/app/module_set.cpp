@@ -109,11 +109,12 @@ void ModuleSet::prepareOne(const Settings& settings, const Settings::Module& mod
 Serving ModuleSet::start(const Settings& settings, const Settings::Module& module,
                          ModuleCopy copy) {
   checkRoom(settings, module);
+  const std::string path = copy.path();
   const std::string digest = copy.digest();
   auto runner = orThrow(makeRunner(moduleSettings(module), std::move(copy),
                                    runnerSettings(settings), metrics_, clock_));
   MutexLock lock(mutex_);
-  auto generation = std::make_shared<Generation>(++last_number_[module.id], settings, module,
+  auto generation = std::make_shared<Generation>(++last_number_[module.id], settings, module, path,
                                                  digest, std::move(runner));
   return {generation, std::make_shared<Lease>(generation, released_)};
 }

@@ -93,12 +93,28 @@ TEST_CASE("reload: code that can be unloaded is said to be unloaded and its copy
 TEST_CASE("reload: an unchanged module keeps its generation and its process") {
   ReloadHost the;
   the.start();
-  const std::string before = the.host.log();
 
   CHECK(the.reload());
 
   CHECK(the.serving() == 1);
   CHECK(the.status()["generations"].empty());
+  CHECK(the.answers("evt_1", "Hello from v1"));
+}
+
+TEST_CASE("reload: a worker's copy that was deleted is made again") {
+  ReloadHost the("worker");
+  the.start();
+  int deleted = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(the.host.file("run"))) {
+    if (entry.path().filename().string().starts_with("reloadable")) {
+      deleted += std::filesystem::remove(entry.path()) ? 1 : 0;
+    }
+  }
+  REQUIRE(deleted == 1);
+
+  CHECK(the.reload());
+
+  CHECK(the.serving() == 2);
   CHECK(the.answers("evt_1", "Hello from v1"));
 }
 
