@@ -10,9 +10,9 @@
 #include "host/base/mutex.h"
 #include "host/inbox/database.h"
 #include "host/inbox/group_commit.h"
+#include "host/inbox/inbox_connections.h"
 #include "host/inbox/inbox_file.h"
 #include "host/inbox/inbox_reader.h"
-#include "host/inbox/inbox_schema.h"
 #include "host/inbox/inbox_tables.h"
 #include "host/inbox/inbox_views.h"
 #include "host/inbox/maintenance.h"
@@ -26,32 +26,6 @@ namespace {
 // One read transaction of a backlog stays short: at most this many rows, or bytes of bodies.
 constexpr std::size_t kPageRows = 256;
 constexpr std::size_t kPageBytes = 8 << 20;
-
-std::unique_ptr<Database> connect(const SqliteInboxSettings& settings) {
-  auto database = std::make_unique<Database>(settings.path, settings.vfs, kWriterBusyMs);
-  database->run("PRAGMA temp_store = MEMORY");
-  database->run("PRAGMA cache_size = -8192");  // KiB; the index over ids is hit at random
-  database->run("PRAGMA wal_autocheckpoint = 0");
-  return database;
-}
-
-Result<std::unique_ptr<Database>> connectWriter(const SqliteInboxSettings& settings) {
-  std::unique_ptr<Database> database = connect(settings);
-  if (database->ask("PRAGMA journal_mode = WAL") != "wal") {
-    return Error{ErrorKind::kInvalid, "its journal mode can not be set to WAL"};
-  }
-  database->run("PRAGMA synchronous = FULL");
-  database->run("PRAGMA secure_delete = FAST");
-  database->run("PRAGMA journal_size_limit = 67108864");
-  if (Result<void> migrated = migrateInbox(*database); !migrated) return migrated.takeError();
-  return database;
-}
-
-std::unique_ptr<Database> connectReader(const SqliteInboxSettings& settings) {
-  std::unique_ptr<Database> database = connect(settings);
-  database->run("PRAGMA query_only = ON");
-  return database;
-}
 
 Delivery freshDelivery(const WaitingLanes::Waiting& waiting, const Target& target) {
   Delivery delivery;
