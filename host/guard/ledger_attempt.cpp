@@ -201,6 +201,13 @@ void LedgerAttempt::pass(const OperationPtr& operation) {
        [this, operation](PlatformOutcome outcome) { complete(operation, replyOf(outcome)); });
 }
 
+// For the record of what a call came to. Nobody waits for it: whatever is recorded of this delivery
+// later, its end included, reaches the disk after it, and until it is there a death of the host leaves
+// what the record of the intent says.
+Inbox::Done LedgerAttempt::noted() const {
+  return [core = core_](Result<void> recorded) { core->noteRecord(recorded); };
+}
+
 // For the record a call waits for: an inbox that is unavailable for a moment is asked `again`, until
 // the fence, the deadline or record_wait. Then, or with any other outcome, `then`.
 Inbox::Done LedgerAttempt::patiently(Record again, Inbox::Done then) {
@@ -259,10 +266,7 @@ void LedgerAttempt::createRow(const OperationPtr& operation, StepState state) {
 
 void LedgerAttempt::createCame(const OperationPtr& operation, StepState state,
                                const PlatformOutcome& outcome) {
-  const auto recorded = [self = shared_from_this(), operation, outcome](Result<void> result) {
-    self->core_->noteRecord(result);
-    self->complete(operation, replyOf(outcome));
-  };
+  const Inbox::Done recorded = noted();
   const StepKey& step = operation->step;
   const int unknown = outcome.unknown_tries;
   const std::string log_id = rowId(outcome);
@@ -283,6 +287,7 @@ void LedgerAttempt::createCame(const OperationPtr& operation, StepState state,
     core_->countAmbiguous(doubts);
     ledger_->createInDoubt(step, doubts, recorded);
   }
+  complete(operation, replyOf(outcome));
 }
 
 // Known from an earlier attempt: the row goes on instead of being created again, and the module is
@@ -313,12 +318,8 @@ void LedgerAttempt::patchRow(const OperationPtr& operation, const std::string& l
                              std::function<ModuleReply(ModuleReply)> answer) {
   const auto came = [self = shared_from_this(), operation, log_id, state,
                      answer = std::move(answer)](PlatformOutcome outcome) {
-    const auto finish = [self, operation, reply = answer(replyOf(outcome))](Result<void> result) {
-      self->core_->noteRecord(result);
-      self->complete(operation, reply);
-    };
-    if (!state) return finish({});
-    self->patchCame(log_id, *state, outcome, finish);
+    if (state) self->patchCame(log_id, *state, outcome);
+    self->complete(operation, answer(replyOf(outcome)));
   };
   const auto patch = [self = shared_from_this(), operation, log_id, body,
                       came](Result<void> recorded) {
@@ -335,14 +336,10 @@ void LedgerAttempt::patchRow(const OperationPtr& operation, const std::string& l
 // A PATCH that opens a row may have been done after whoever came later had closed the row: then it is
 // closed again, as it was. What a newer attempt has open is left to that one.
 void LedgerAttempt::patchCame(const std::string& log_id, StepState state,
-                              const PlatformOutcome& outcome, Inbox::Done finish) {
+                              const PlatformOutcome& outcome) {
   const StepState stood = ledger_->stateOf(log_id);
   const bool closed = stood == StepState::kCompleted || stood == StepState::kFailed;
-  if (isSuccess(outcome)) {
-    ledger_->becameState(log_id, state, std::move(finish));
-  } else {
-    finish({});
-  }
+  if (isSuccess(outcome)) ledger_->becameState(log_id, state, noted());
   const bool opened_late = state == StepState::kOpen && isLate() && mayBeDone(outcome);
   if (!opened_late || !(closed || ledger_->isNewest(number_))) return;
   closeLateRow(log_id, closed ? stood : StepState::kFailed);
@@ -386,13 +383,13 @@ void LedgerAttempt::writeAnswer(const OperationPtr& operation) {
 }
 
 void LedgerAttempt::answerCame(const OperationPtr& operation, const PlatformOutcome& outcome) {
-  const auto recorded = [self = shared_from_this(), operation, outcome](Result<void> result) {
-    self->core_->noteRecord(result);
-    self->complete(operation, replyOf(outcome));
-  };
-  if (isSuccess(outcome)) return ledger_->answer().written(ledger_->key(), recorded);
-  if (!mayBeDone(outcome)) return ledger_->answer().withdrawn(ledger_->key(), recorded);
-  recorded({});  // it stays in doubt; the closing asks the platform
+  // What is neither stays in doubt; the closing asks the platform.
+  if (isSuccess(outcome)) {
+    ledger_->answer().written(ledger_->key(), noted());
+  } else if (!mayBeDone(outcome)) {
+    ledger_->answer().withdrawn(ledger_->key(), noted());
+  }
+  complete(operation, replyOf(outcome));
 }
 
 // --- the fence ---

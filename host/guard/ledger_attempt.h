@@ -54,11 +54,11 @@ class LedgerAttempt final : public GuardedAttempt,
   bool admit(const OperationPtr& operation) EXCLUDES(mutex_);
   void dispatch(const OperationPtr& operation, const std::vector<std::string>& segments);
   void complete(const OperationPtr& operation, ModuleReply reply);
-  void completeWith(const OperationPtr& operation, const PlatformOutcome& outcome);
   void refuseBody(const OperationPtr& operation, const char* why);
   void send(const OperationPtr& operation, const std::string& method, const std::string& path,
             const std::string& body, Then then);
   void pass(const OperationPtr& operation);
+  Inbox::Done noted() const;
   Inbox::Done patiently(Record again, Inbox::Done then);
   void recorded(const Record& again, const Inbox::Done& then, SteadyTime until,
                 Result<void> result);
@@ -71,8 +71,7 @@ class LedgerAttempt final : public GuardedAttempt,
   void updateStep(const OperationPtr& operation, const std::string& log_id);
   void patchRow(const OperationPtr& operation, const std::string& log_id, const std::string& body,
                 std::optional<StepState> state, std::function<ModuleReply(ModuleReply)> answer);
-  void patchCame(const std::string& log_id, StepState state, const PlatformOutcome& outcome,
-                 Inbox::Done finish);
+  void patchCame(const std::string& log_id, StepState state, const PlatformOutcome& outcome);
   void closeLateRow(const std::string& log_id, StepState state);
   StepKey numbered(StepKey key) EXCLUDES(mutex_);
 
