@@ -1,6 +1,6 @@
 // One thread owns every call. Orders (new calls, withdrawals, cancels, stop) reach it through a queue and wake
-// it; in each round it takes them, ends what is too late, starts what is due, lets libcurl work,
-// and polls.
+// it; in each round it takes them, ends what is too late, starts what is due, and lets libcurl work on
+// what is ready.
 //
 // A call is either waiting or on the wire (then it holds a CurlTry). One that waits stands in `due_`
 // until the moment from which it may go has come (at once, after a back-off, after its company's
@@ -26,6 +26,7 @@
 #include "host/base/thread.h"
 #include "host/platform/call_metrics.h"
 #include "host/platform/company_turns.h"
+#include "host/platform/curl_sockets.h"
 #include "host/platform/curl_try.h"
 
 namespace modhost::host {
@@ -115,6 +116,7 @@ class CurlPlatform::Impl {
   void order(Order::Kind kind, PlatformCallId id) EXCLUDES(mutex_);
 
  private:
+  void put(Order order) REQUIRES(mutex_);
   void run();
   bool takeOrders() EXCLUDES(mutex_);
   void carryOut(Order& order);
@@ -127,7 +129,7 @@ class CurlPlatform::Impl {
   void startDue();
   void callTurns(SteadyTime now);
   void start(Call& call);
-  void drive();
+  void endTries();
   void tryEnded(Call& call, CURLcode code);
   std::unique_ptr<CurlTry> takeOffWire(Call& call);
   std::optional<Milliseconds> retryDelay(const Call& call, const CurlTry& wire,
@@ -149,14 +151,14 @@ class CurlPlatform::Impl {
 
   const PlatformClientSettings settings_;
   Clock& clock_;
-  CURLM* multi_;
 
   Mutex mutex_;
   std::vector<Order> orders_ GUARDED_BY(mutex_);
   PlatformCallId last_id_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
 
-  // The thread's own.
+  // The thread's own; wake() is anybody's.
+  CurlSockets sockets_;
   CallMetrics metrics_;
   std::unordered_map<PlatformCallId, std::unique_ptr<Call>> calls_;
   std::set<std::pair<SteadyTime, PlatformCallId>> due_;        // of those waiting for a moment
@@ -182,22 +184,10 @@ PlatformCallId CurlPlatform::call(PlatformRequest request, PlatformDone done) {
 void CurlPlatform::withdraw(PlatformCallId id) { impl_->order(Order::Kind::kWithdraw, id); }
 void CurlPlatform::cancel(PlatformCallId id) { impl_->order(Order::Kind::kCancel, id); }
 
-namespace {
-
-CURLM* makeMulti(const PlatformClientSettings& settings) {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
-  CURLM* multi = initialised == CURLE_OK ? curl_multi_init() : nullptr;
-  if (multi == nullptr) throw StartupError("", "libcurl can not be initialised");
-  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(settings.connections_max));
-  return multi;
-}
-
-}  // namespace
-
 CurlPlatform::Impl::Impl(PlatformClientSettings settings, Clock& clock, Metrics& metrics)
     : settings_(normalised(std::move(settings))),
       clock_(clock),
-      multi_(makeMulti(settings_)),
+      sockets_(settings_.connections_max),
       metrics_(metrics),
       thread_(
           "platform", [this] { run(); }, kStack) {}
@@ -207,38 +197,37 @@ CurlPlatform::Impl::~Impl() {
     MutexLock lock(mutex_);
     stopping_ = true;
   }
-  curl_multi_wakeup(multi_);
+  sockets_.wake();
   thread_.join();
-  idle_.clear();
-  curl_multi_cleanup(multi_);
 }
 
 PlatformCallId CurlPlatform::Impl::call(PlatformRequest request, PlatformDone done) {
-  PlatformCallId id = 0;
-  {
-    MutexLock lock(mutex_);
-    id = ++last_id_;
-    orders_.push_back({Order::Kind::kCall, id, std::move(request), std::move(done)});
-  }
-  curl_multi_wakeup(multi_);
+  MutexLock lock(mutex_);
+  const PlatformCallId id = ++last_id_;
+  put({Order::Kind::kCall, id, std::move(request), std::move(done)});
   return id;
 }
 
 void CurlPlatform::Impl::order(Order::Kind kind, PlatformCallId id) {
-  {
-    MutexLock lock(mutex_);
-    orders_.push_back({kind, id, {}, {}});
-  }
-  curl_multi_wakeup(multi_);
+  MutexLock lock(mutex_);
+  put({kind, id, {}, {}});
+}
+
+// Whoever put the first has woken the thread, which takes all of them.
+void CurlPlatform::Impl::put(Order order) {
+  orders_.push_back(std::move(order));
+  if (orders_.size() == 1) sockets_.wake();
 }
 
 void CurlPlatform::Impl::run() {
   while (takeOrders()) {
     endLate();
     startDue();
-    drive();
+    sockets_.runTimers();
+    endTries();
     metrics_.waiting(waiting());
-    curl_multi_poll(multi_, nullptr, 0, static_cast<int>(pollTime().count()), nullptr);
+    sockets_.poll(pollTime());
+    endTries();
   }
   stopAll();
 }
@@ -361,14 +350,12 @@ void CurlPlatform::Impl::start(Call& call) {
   ++on_wire_;
   metrics_.onWire(1);
   if (call.tries_made > 0) metrics_.retried();
-  curl_multi_add_handle(multi_, call.wire->handle());
+  curl_multi_add_handle(sockets_.multi(), call.wire->handle());
 }
 
-void CurlPlatform::Impl::drive() {
-  int running = 0;
-  curl_multi_perform(multi_, &running);
+void CurlPlatform::Impl::endTries() {
   int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+  while (const CURLMsg* message = curl_multi_info_read(sockets_.multi(), &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     const CURLcode code = message->data.result;  // the message dies with its handle's removal
     tryEnded(*static_cast<Call*>(CurlTry::owner(message->easy_handle)), code);
@@ -396,7 +383,7 @@ void CurlPlatform::Impl::tryEnded(Call& call, CURLcode code) {
 }
 
 std::unique_ptr<CurlTry> CurlPlatform::Impl::takeOffWire(Call& call) {
-  curl_multi_remove_handle(multi_, call.wire->handle());
+  curl_multi_remove_handle(sockets_.multi(), call.wire->handle());
   --on_wire_;
   metrics_.onWire(-1);
   return std::move(call.wire);

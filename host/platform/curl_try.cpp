@@ -13,6 +13,10 @@ namespace {
 // Gateways drop idle connections after a minute or more; an older one is not worth the gamble.
 constexpr long kIdleConnectionSeconds = 45;
 
+// Behind those that stay the same.
+constexpr std::size_t kUserHeader = 5;
+constexpr std::size_t kCompanyHeader = 6;
+
 bool canNeverWork(CURLcode code) {
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -36,65 +40,22 @@ std::string_view trimmed(std::string_view text) {
 }  // namespace
 
 CurlTry::CurlTry(const PlatformClientSettings& settings)
-    : settings_(settings), easy_(curl_easy_init()) {
+    : settings_(settings),
+      easy_(curl_easy_init()),
+      headers_{"Authorization: Bearer " + settings.api_key, "x-app-id: " + settings.app_id,
+               "x-api-version: " + settings.api_version, "Content-Type: application/json",
+               // A body above 1 MiB would wait a second for a 100 that rarely comes.
+               "Expect:"} {
   if (easy_ == nullptr) throw std::bad_alloc();
+  setWhatStays();
 }
 
-CurlTry::~CurlTry() {
-  curl_easy_cleanup(easy_);
-  curl_slist_free_all(headers_);
-}
+CurlTry::~CurlTry() { curl_easy_cleanup(easy_); }
 
-void CurlTry::prepare(const PlatformRequest& request, Milliseconds timeout, void* owner) {
-  curl_easy_reset(easy_);
-  body_.clear();
-  retry_after_.clear();
-  requests_ = 0;
-  too_large_ = false;
-  hopeless_ = false;
-  curl_easy_setopt(easy_, CURLOPT_PRIVATE, owner);
-  curl_easy_setopt(easy_, CURLOPT_URL, (settings_.api_base + request.path).c_str());
-  setHeaders(request);
-  setMethodAndBody(request);
-  setLimits(timeout);
-  curl_easy_setopt(easy_, CURLOPT_PREREQFUNCTION, beforeRequest);
-  curl_easy_setopt(easy_, CURLOPT_PREREQDATA, this);
-  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, onBody);
-  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, onHeader);
-  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
-}
-
-void CurlTry::setHeaders(const PlatformRequest& request) {
-  curl_slist_free_all(std::exchange(headers_, nullptr));
-  addHeader("Authorization", "Bearer " + settings_.api_key);
-  addHeader("x-app-id", settings_.app_id);
-  addHeader("x-user-id", request.user_id);
-  addHeader("x-company-id", request.company_id);
-  addHeader("x-api-version", settings_.api_version);
-  addHeader("Content-Type", "application/json");
-  addHeader("Expect", "");  // a body above 1 MiB would wait a second for a 100 that rarely comes
-  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_);
+void CurlTry::setWhatStays() {
+  setProtocol();
+  setCallbacks();
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, "modhost/" MODHOST_VERSION);
-}
-
-void CurlTry::addHeader(const std::string& name, const std::string& value) {
-  curl_slist* longer = curl_slist_append(headers_, (name + ": " + value).c_str());
-  if (longer == nullptr) throw std::bad_alloc();
-  headers_ = longer;
-}
-
-void CurlTry::setMethodAndBody(const PlatformRequest& request) {
-  if (request.method == "GET" && request.body.empty()) return;
-  curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-  if (request.method == "DELETE" && request.body.empty()) return;
-  curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
-                   static_cast<curl_off_t>(request.body.size()));
-  curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request.body.data());
-}
-
-void CurlTry::setLimits(Milliseconds timeout) {
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(settings_.connect_timeout.count()));
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
@@ -103,6 +64,9 @@ void CurlTry::setLimits(Milliseconds timeout) {
   curl_easy_setopt(easy_, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy_, CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds);
+}
+
+void CurlTry::setProtocol() {
   // One request per connection at a time, so that a cut makes one call's fate unknown, not a
   // hundred.
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
@@ -114,6 +78,52 @@ void CurlTry::setLimits(Milliseconds timeout) {
   if (!settings_.ca_file.empty()) {
     curl_easy_setopt(easy_, CURLOPT_CAINFO, settings_.ca_file.c_str());
   }
+}
+
+void CurlTry::setCallbacks() {
+  curl_easy_setopt(easy_, CURLOPT_PREREQFUNCTION, beforeRequest);
+  curl_easy_setopt(easy_, CURLOPT_PREREQDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, onBody);
+  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, onHeader);
+  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
+}
+
+void CurlTry::prepare(const PlatformRequest& request, Milliseconds timeout, void* owner) {
+  body_.clear();
+  retry_after_.clear();
+  requests_ = 0;
+  too_large_ = false;
+  hopeless_ = false;
+  curl_easy_setopt(easy_, CURLOPT_PRIVATE, owner);
+  curl_easy_setopt(easy_, CURLOPT_URL, (settings_.api_base + request.path).c_str());
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
+  headers_[kUserHeader] = "x-user-id: " + request.user_id;
+  headers_[kCompanyHeader] = "x-company-id: " + request.company_id;
+  linkHeaders();
+  setMethodAndBody(request);
+}
+
+void CurlTry::linkHeaders() {
+  for (std::size_t i = 0; i < headers_.size(); ++i) {
+    const bool last = i + 1 == headers_.size();
+    header_list_[i] = {headers_[i].data(), last ? nullptr : &header_list_[i + 1]};
+  }
+  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, header_list_.data());
+}
+
+// The handle still has what the try before this set.
+void CurlTry::setMethodAndBody(const PlatformRequest& request) {
+  const bool bare = request.body.empty() && (request.method == "GET" || request.method == "DELETE");
+  if (bare) {
+    curl_easy_setopt(easy_, CURLOPT_HTTPGET, 1L);
+  } else {
+    curl_easy_setopt(easy_, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request.body.data());
+  }
+  curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 }
 
 Result<PlatformReply> CurlTry::finish(CURLcode code) {

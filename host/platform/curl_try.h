@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 
+#include <array>
 #include <string>
 
 #include "host/platform/curl_platform.h"
@@ -40,14 +41,17 @@ class CurlTry {
   static int beforeRequest(void* self, char*, char*, int, int);
   static std::size_t onBody(char* data, std::size_t, std::size_t size, void* self);
   static std::size_t onHeader(char* data, std::size_t, std::size_t size, void* self);
-  void setHeaders(const PlatformRequest& request);
-  void addHeader(const std::string& name, const std::string& value);
+  void setWhatStays();
+  void setProtocol();
+  void setCallbacks();
+  void linkHeaders();
   void setMethodAndBody(const PlatformRequest& request);
-  void setLimits(Milliseconds timeout);
 
   const PlatformClientSettings& settings_;
   CURL* easy_;
-  curl_slist* headers_ = nullptr;
+  // libcurl reads the list and copies nothing of it. The user's and the company's are each try's own.
+  std::array<std::string, 7> headers_;
+  std::array<curl_slist, 7> header_list_{};
   std::string body_;
   std::string retry_after_;
   int requests_ = 0;
