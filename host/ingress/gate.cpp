@@ -13,9 +13,8 @@
 
 #include "host/base/log.h"
 
-// Only the gate's thread touches lists, buffers and epoll, so none of them needs a lock. Two queues
-// under one mutex join it to the others: `ready_` outward, `returned_` inward (an eventfd wakes the
-// gate for it).
+// Only the accept loop's thread touches lists, buffers and epoll, so none of them needs a lock. One
+// queue under a mutex joins it to the others: `returned_` (an eventfd wakes the gate for it).
 //
 // Every descriptor is armed with EPOLLONESHOT: it fires once, and nothing more is heard of it until
 // the gate arms it again. That is how a connection falls silent while it is away.
@@ -83,22 +82,19 @@ Gate::Gate(Clock& clock, Metrics& metrics, AnswerCounts& counts, const GateLimit
                               "memory had run out.")) {
   watch(listener_, nullptr);
   watch(wake_.get(), this);
-  thread_ = Thread("gate", [this] { run(); });
 }
 
-Gate::~Gate() { stop(); }
-
 bool Gate::waitReady(Milliseconds timeout) {
-  const auto until = std::chrono::steady_clock::now() + timeout;
-  MutexLock lock(mutex_);
-  while (ready_.empty() && std::chrono::steady_clock::now() < until) {
-    ready_changed_.waitUntil(mutex_, until);
+  using std::chrono::steady_clock;
+  const auto until = steady_clock::now() + timeout;
+  for (auto left = timeout; ready_.empty() && left.count() >= 0;) {
+    turn(left);
+    left = std::chrono::floor<Milliseconds>(until - steady_clock::now());
   }
   return !ready_.empty();
 }
 
 std::unique_ptr<Connection> Gate::take() {
-  MutexLock lock(mutex_);
   if (ready_.empty()) return nullptr;
   Owned connection = std::move(ready_.front());
   ready_.pop_front();
@@ -117,25 +113,24 @@ void Gate::giveBack(std::unique_ptr<Connection> connection, After after, std::st
 void Gate::stop() {
   stopping_ = true;
   wake();
-  thread_.join();
+  MutexLock lock(mutex_);
+  while (!finished_) finished_changed_.wait(mutex_);
 }
 
-void Gate::run() {
-  while (!finished()) {
-    waitForEvents();
-    takeBack();
-    reap();
-    if (stopping_ && !stop_begun_) beginStop();
-    connections_gauge_.set(static_cast<double>(open_));
-    buffered_gauge_.set(static_cast<double>(buffered_));
-  }
-  while (!lingering_.empty()) close(leave(*lingering_.front()));
+void Gate::turn(Milliseconds timeout) {
+  waitForEvents(timeout);
+  takeBack();
+  reap();
+  if (stopping_ && !stop_begun_) beginStop();
+  if (isFinished()) finish();
+  connections_gauge_.set(static_cast<double>(open_));
+  buffered_gauge_.set(static_cast<double>(buffered_));
 }
 
-void Gate::waitForEvents() {
+void Gate::waitForEvents(Milliseconds timeout) {
   std::array<epoll_event, 256> events{};
-  const int n =
-      ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), msUntilTick());
+  const int n = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                             msUntilTick(timeout));
   for (int i = 0; i < n; ++i) {
     void* tag = events[static_cast<std::size_t>(i)].data.ptr;
     if (tag == nullptr) {
@@ -263,8 +258,8 @@ void Gate::takeBack() {
   {
     MutexLock lock(mutex_);
     returned.swap(returned_);
-    away_ -= returned.size();
   }
+  away_ -= returned.size();
   for (Returned& one : returned) {
     const bool sent = one.answer.empty() || sendNow(one.connection->fd(), one.answer);
     if (!sent || one.after == After::kBroken) {
@@ -295,12 +290,8 @@ void Gate::serveNext(Owned owned) {
 }
 
 void Gate::handOver(Owned connection) {
-  {
-    MutexLock lock(mutex_);
-    ready_.push_back(std::move(connection));
-    ++away_;
-  }
-  ready_changed_.notifyOne();
+  ready_.push_back(std::move(connection));
+  ++away_;
 }
 
 void Gate::refuse(Connection& connection, Answer answer) {
@@ -353,10 +344,15 @@ void Gate::beginStop() {
   while (!reading_.empty()) giveUpOn(*reading_.front(), Answer::kDraining);
 }
 
-bool Gate::finished() const {
-  if (!stop_begun_) return false;
+bool Gate::isFinished() const {
+  return stop_begun_ && (away_ == 0 || clock_.steadyNow() >= stop_deadline_);
+}
+
+void Gate::finish() {
+  while (!lingering_.empty()) close(leave(*lingering_.front()));
   MutexLock lock(mutex_);
-  return away_ == 0 || clock_.steadyNow() >= stop_deadline_;
+  finished_ = true;
+  finished_changed_.notifyAll();
 }
 
 void Gate::enter(Owned owned, Connection::List& list, Milliseconds timeout) {
@@ -395,11 +391,12 @@ void Gate::watch(int fd, void* tag) const {
 
 void Gate::wake() const { ::eventfd_write(wake_.get(), 1); }
 
-// An idle gate sleeps; with a deadline to watch it looks at the clock every tick. Not at the
-// deadline itself: the clock is the tests' to move.
-int Gate::msUntilTick() const {
+// With a deadline to watch it looks at the clock every tick. Not at the deadline itself: the clock is
+// the tests' to move.
+int Gate::msUntilTick(Milliseconds timeout) const {
   const bool nothing_due = reading_.empty() && idle_.empty() && lingering_.empty();
-  return nothing_due && accepting_ && !stop_begun_ ? -1 : static_cast<int>(kTick.count());
+  const bool idle = nothing_due && accepting_ && !stop_begun_;
+  return static_cast<int>((idle ? timeout : std::min(timeout, kTick)).count());
 }
 
 }  // namespace modhost::host

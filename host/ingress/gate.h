@@ -1,7 +1,8 @@
-// Gate: one epoll thread that owns every connection while its bytes are coming in. It accepts,
-// reads, bounds and times; only a request that is here to its last byte is handed to a server
-// thread, so that a stranger who drips bytes costs a little memory for a little while and never a
-// thread. Knows nothing of Poco (gate_socket.h joins the two).
+// Gate: what one epoll thread does that owns every connection while its bytes are coming in. It
+// accepts, reads, bounds and times; only a request that is here to its last byte is handed to a
+// server thread, so that a stranger who drips bytes costs a little memory for a little while and
+// never a thread. The thread is the server's accept loop, so that no request is handed over twice.
+// Knows nothing of Poco (gate_socket.h joins the two).
 //
 // The life of a connection:
 //
@@ -29,7 +30,6 @@
 #include "host/base/fd.h"
 #include "host/base/metrics.h"
 #include "host/base/mutex.h"
-#include "host/base/thread.h"
 #include "host/ingress/http_status.h"
 #include "host/ingress/log_budget.h"
 #include "host/ingress/request_scanner.h"
@@ -48,7 +48,7 @@ struct GateLimits {
   Milliseconds idle_timeout{};   // a kept connection without a byte
 };
 
-// Belongs to whoever holds it; the gate's thread does not touch one that was taken.
+// Belongs to whoever holds it; the gate does not touch one that was taken.
 class Connection {
  public:
   Connection(Fd fd, const sockaddr_storage& peer, socklen_t peer_bytes, const RequestLimits& limits)
@@ -73,24 +73,22 @@ class Connection {
   RequestScanner scanner_;
   bool continue_sent_ = false;
   SteadyTime deadline_{};
-  List* list_ = nullptr;  // where it stands, and in which list; gate's thread only
+  List* list_ = nullptr;  // where it stands, and in which list; the gate's alone
   List::iterator place_;
 };
 
-// Threads: the gate's own reads; waitReady(), take() and giveBack() are for any other, at once.
+// Threads: waitReady() and take() for one, a server's accept loop; giveBack() and stop() for any.
 class Gate {
  public:
-  // `listener` is non-blocking, listens, and stays the caller's; it must outlive this. Serves at
-  // once.
+  // `listener` is non-blocking, listens, and stays the caller's; it must outlive this.
   Gate(Clock& clock, Metrics& metrics, AnswerCounts& counts, const GateLimits& limits,
        int listener);
-  ~Gate();  // stop()
 
-  // Waits until a request is ready, at most `timeout` of real time: who calls is a server's accept
-  // loop.
+  // Serves connections for at most `timeout` of real time, until a request is ready. What is ready
+  // already is to be taken first; meanwhile nobody is served.
   bool waitReady(Milliseconds timeout);
   // The connection whose request has been ready longest; null when there is none. It must come
-  // back.
+  // back, at the latest before this is destroyed.
   std::unique_ptr<Connection> take();
 
   enum class After { kKeep = 1, kEnd, kBroken };
@@ -101,8 +99,8 @@ class Gate {
   void giveBack(std::unique_ptr<Connection> connection, After after, std::string answer = {});
 
   // Refuses connections, answers 503 to half-read requests, waits for the taken ones to come back
-  // (no longer than write_timeout) and closes everything. Whoever serves ready requests must go on
-  // until it returns.
+  // (no longer than write_timeout) and closes everything. The accept loop must run, and go on until
+  // this returns.
   void stop();
 
  private:
@@ -113,9 +111,9 @@ class Gate {
   };
   using Owned = std::unique_ptr<Connection>;
 
-  // All of these run on the gate's thread.
-  void run();
-  void waitForEvents();
+  // All of these run on the accept loop's thread.
+  void turn(Milliseconds timeout);
+  void waitForEvents(Milliseconds timeout);
   void acceptAll();
   void acceptOne(Fd fd, const sockaddr_storage& peer, socklen_t peer_bytes);
   void pauseAccepting();
@@ -133,7 +131,8 @@ class Gate {
   void reap();
   void reapList(Connection::List& list);
   void beginStop();
-  bool finished() const;
+  bool isFinished() const;
+  void finish();
 
   void enter(Owned connection, Connection::List& list, Milliseconds timeout);
   Owned leave(Connection& connection);
@@ -141,7 +140,7 @@ class Gate {
   void arm(Connection& connection);
   void watch(int fd, void* tag) const;
   void wake() const;
-  int msUntilTick() const;
+  int msUntilTick(Milliseconds timeout) const;
 
   // Set in the constructor.
   Clock& clock_;
@@ -152,9 +151,11 @@ class Gate {
   Gauge connections_gauge_, buffered_gauge_;
   Counter pauses_;
 
-  // The gate's thread only.
+  // The accept loop's thread only.
   Connection::List reading_, idle_, lingering_;  // each by deadline, the earliest first
+  std::deque<Owned> ready_;
   std::size_t open_ = 0;      // all connections, those with server threads included
+  std::size_t away_ = 0;      // ready or with a server thread
   std::size_t buffered_ = 0;  // bytes in all in_ buffers
   bool accepting_ = true;
   SteadyTime accept_again_at_{};  // while it does not
@@ -163,13 +164,10 @@ class Gate {
   SteadyTime stop_deadline_{};
 
   std::atomic<bool> stopping_{false};
-  mutable Mutex mutex_;
-  CondVar ready_changed_;
-  std::deque<Owned> ready_ GUARDED_BY(mutex_);
+  Mutex mutex_;
+  CondVar finished_changed_;
   std::vector<Returned> returned_ GUARDED_BY(mutex_);
-  std::size_t away_ GUARDED_BY(mutex_) = 0;  // ready or with a server thread
-
-  Thread thread_;  // the last member: it uses all of them
+  bool finished_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace modhost::host
