@@ -105,7 +105,7 @@ class AckPath {
     }
     const auto parsed = host::parseEvent(std::move(post.body), now);
     if (!parsed) fail("an event");
-    const auto targets = routes_.get()->targets(*parsed.value().event, *parsed.value().document);
+    const auto targets = routes_.get()->targets(*parsed.value().event);
     if (!tables_->accept(*parsed.value().event, targets, false)) fail("the inbox");
   }
 

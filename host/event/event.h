@@ -30,10 +30,10 @@ struct Event {
 
 using EventPtr = std::shared_ptr<const Event>;
 
-// An event together with its parsed JSON, which only routing needs and nobody keeps.
 struct ParsedEvent {
   EventPtr event;
-  std::shared_ptr<const nlohmann::json> document;
+  // Body `createdAt`, Unix seconds as an integer or a string of digits; nullopt for anything else.
+  std::optional<std::int64_t> created_at;
 };
 
 // Parses a verified body, which moves into the event; on error it stays where it was, so that it
@@ -51,8 +51,8 @@ inline Result<ParsedEvent> parseEvent(const std::string& body, WallTime received
 // What a body that parseEvent() refused is kept as: its bytes under bodyId(), nothing else.
 Event unreadableEvent(std::string body, WallTime received_at);
 
-// Body `createdAt`, Unix seconds as an integer or a string of digits; nullopt for anything else.
-std::optional<std::int64_t> createdAtSeconds(const nlohmann::json& document);
+// The whole body, for who needs more of it than its envelope. Only of an event from parseEvent().
+nlohmann::json documentOf(const Event& event);
 
 // The id of a body that names none, or that can not be read: "sha256:…".
 std::string bodyId(std::string_view body);

@@ -151,7 +151,7 @@ std::variant<WebhookReply, Storable> Webhook::verified(std::string body, WallTim
 }
 
 std::variant<WebhookReply, Storable> Webhook::route(const ParsedEvent& parsed, Unrouted policy) {
-  std::vector<Target> targets = routes_.get()->targets(*parsed.event, *parsed.document);
+  std::vector<Target> targets = routes_.get()->targets(*parsed.event);
   if (targets.empty()) return unrouted(parsed.event, policy);
   return Storable{parsed.event, std::move(targets), {}};
 }
@@ -179,12 +179,11 @@ WebhookReply Webhook::park(const Event& event, std::string_view why) {
 // A body that says nothing of its age is not held against its sender.
 bool Webhook::tooOld(const ParsedEvent& parsed, Milliseconds age_max) {
   if (age_max.count() <= 0) return false;
-  const auto created = createdAtSeconds(*parsed.document);
-  if (!created) return false;
+  if (!parsed.created_at) return false;
   using Seconds = std::chrono::seconds;
   const auto now =
       std::chrono::duration_cast<Seconds>(parsed.event->received_at.time_since_epoch());
-  return *created < (now - std::chrono::duration_cast<Seconds>(age_max)).count();
+  return *parsed.created_at < (now - std::chrono::duration_cast<Seconds>(age_max)).count();
 }
 
 }  // namespace modhost::host

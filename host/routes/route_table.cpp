@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -40,10 +41,24 @@ bool holds(const Condition& condition, const Json& document) {
                      [&](const Json& element) { return isOneOf(element, *condition.values); });
 }
 
-bool matches(const Route& route, const Event& event, const Json& document) {
+// The event's document, read when the first condition asks for it.
+class Document {
+ public:
+  explicit Document(const Event& event) : event_(event) {}
+  const Json& get() {
+    if (!document_) document_ = documentOf(event_);
+    return *document_;
+  }
+
+ private:
+  const Event& event_;
+  std::optional<Json> document_;
+};
+
+bool matches(const Route& route, const Event& event, Document& document) {
   return typeMatches(route.event, event.type) &&
          std::all_of(route.when.begin(), route.when.end(),
-                     [&](const Condition& condition) { return holds(condition, document); });
+                     [&](const Condition& condition) { return holds(condition, document.get()); });
 }
 
 void addOnce(std::vector<std::string>& targets, const std::string& target) {
@@ -54,7 +69,8 @@ void addOnce(std::vector<std::string>& targets, const std::string& target) {
 
 RouteTable::RouteTable(std::vector<Route> routes) : routes_(std::move(routes)) {}
 
-std::vector<std::string> RouteTable::targets(const Event& event, const Json& document) const {
+std::vector<std::string> RouteTable::targets(const Event& event) const {
+  Document document(event);
   std::vector<std::string> targets;
   for (const Route& route : routes_) {
     if (!matches(route, event, document)) continue;

@@ -33,7 +33,7 @@ class RouteTable {
  public:
   explicit RouteTable(std::vector<Route> routes);
   // Every module that any matching route names, once each, in the order of the file.
-  std::vector<std::string> targets(const Event& event, const nlohmann::json& document) const;
+  std::vector<std::string> targets(const Event& event) const;
 
  private:
   std::vector<Route> routes_;

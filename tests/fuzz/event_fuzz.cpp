@@ -1,8 +1,10 @@
 // A webhook's body, after its signature was found right: any bytes.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "host/base/assert.h"
 #include "host/base/json_depth.h"
@@ -28,19 +30,38 @@ int depthOf(const Json& value) {
   return below + 1;
 }
 
+// What the one pass over the text found, found again in the whole document.
+std::string textAt(const Json& document, const std::vector<std::string>& path) {
+  const Json* here = &document;
+  for (const std::string& step : path) {
+    if (!here->is_object() || !here->contains(step)) return {};
+    here = &here->at(step);
+  }
+  return here->is_string() ? here->get<std::string>() : std::string();
+}
+
+std::string chatIdIn(const Json& document) {
+  for (const char* key : {"chatId", "chatid", "chat_id"}) {
+    if (std::string id = textAt(document, {"payload", key}); !id.empty()) return id;
+  }
+  return {};
+}
+
 void checkEnvelope(const Event& event, const Json& document) {
   MODHOST_ASSERT(document.is_object() && depthOf(document) <= kJsonDepthMax);
   MODHOST_ASSERT(document.at("event") == event.type && isClean(event.type));
   MODHOST_ASSERT(document.at("userId") == event.user_id && isClean(event.user_id));
   MODHOST_ASSERT(document.at("companyId") == event.company_id && isClean(event.company_id));
   MODHOST_ASSERT(!event.id.empty() && event.id.size() <= 512 && isClean(event.id));
+  MODHOST_ASSERT(event.chat_id == chatIdIn(document));
+  MODHOST_ASSERT(event.assistant_message_id ==
+                 textAt(document, {"payload", "assistantMessage", "id"}));
   const bool named = document.contains("id") && document.at("id") == event.id;
   MODHOST_ASSERT(named || event.id == bodyId(event.body));
 }
 
 // An integer, or its digits as a string; what comes back is that number and no other.
-void checkCreatedAt(const Json& document) {
-  const std::optional<std::int64_t> seconds = createdAtSeconds(document);
+void checkCreatedAt(std::optional<std::int64_t> seconds, const Json& document) {
   if (!seconds) return;
   const Json& member = document.at("createdAt");
   std::string written = member.is_string() ? member.get<std::string>() : member.dump();
@@ -54,7 +75,7 @@ void checkCreatedAt(const Json& document) {
 // What the inbox does after a restart, and what a sender does who writes the same JSON anew.
 void checkAgain(const Event& event, const Json& document) {
   const Result<ParsedEvent> again = parseEvent(event.body, kReceived);
-  MODHOST_ASSERT(again.ok() && *again.value().document == document);
+  MODHOST_ASSERT(again.ok());
   const Event& other = *again.value().event;
   MODHOST_ASSERT(other.id == event.id && other.type == event.type && other.body == event.body);
   MODHOST_ASSERT(other.user_id == event.user_id && other.company_id == event.company_id);
@@ -62,7 +83,7 @@ void checkAgain(const Event& event, const Json& document) {
   MODHOST_ASSERT(other.assistant_message_id == event.assistant_message_id);
 
   const Result<ParsedEvent> anew = parseEvent(document.dump(), kReceived);
-  MODHOST_ASSERT(anew.ok() && *anew.value().document == document);
+  MODHOST_ASSERT(anew.ok() && documentOf(*anew.value().event) == document);
   MODHOST_ASSERT(anew.value().event->chat_id == event.chat_id);
 }
 
@@ -92,8 +113,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const Event& event = *parsed.value().event;
   MODHOST_ASSERT(event.body == bytes && event.received_at == kReceived);
-  checkEnvelope(event, *parsed.value().document);
-  checkCreatedAt(*parsed.value().document);
-  checkAgain(event, *parsed.value().document);
+  const Json document = documentOf(event);
+  checkEnvelope(event, document);
+  checkCreatedAt(parsed.value().created_at, document);
+  checkAgain(event, document);
   return 0;
 }
