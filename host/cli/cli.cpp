@@ -30,10 +30,29 @@ constexpr char kFooter[] =
     "Settings are described in docs/configuration.md; `modhost check` explains what is wrong with "
     "yours.";
 
+const CLI::App* commandNamed(const CLI::App& app, const std::string& name) {
+  const auto found =
+      app.get_subcommands([&](const CLI::App* one) { return one->check_name(name); });
+  return found.empty() ? nullptr : found.front();
+}
+
 // CLI11 says "A subcommand is required" of a mistyped one, which is true and no help.
-bool namesNoCommand(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || *argv[1] == '-') return false;
-  return app.get_subcommands([&](const CLI::App* one) { return one->check_name(argv[1]); }).empty();
+bool saidUnknownCommand(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* command = &app;
+  std::string help = app.get_name() + " ";
+  for (int i = 1; i < argc && *argv[i] != '-'; ++i) {
+    const CLI::App* next = commandNamed(*command, argv[i]);
+    const bool takes_commands = command->get_require_subcommand_min() > 0;
+    if (next == nullptr && !takes_commands) return false;
+    if (next == nullptr) {
+      std::fprintf(stderr, "modhost: no command is called \"%s\"; %s--help lists them\n", argv[i],
+                   help.c_str());
+      return true;
+    }
+    command = next;
+    help += command->get_name() + " ";
+  }
+  return false;
 }
 
 int runChosen(const Command& chosen) {
@@ -78,11 +97,7 @@ int runCommandLine(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (namesNoCommand(app, argc, argv)) {
-      std::fprintf(stderr, "modhost: no command is called \"%s\"; modhost --help lists them\n",
-                   argv[1]);
-      return 2;
-    }
+    if (saidUnknownCommand(app, argc, argv)) return 2;
     return app.exit(error) == 0 ? 0 : 2;
   }
   return leave(runChosen(chosen));

@@ -117,6 +117,17 @@ TEST_CASE("startup: a port that is taken is refused") {
   CHECK(host.log().find(taken) != std::string::npos);
 }
 
+TEST_CASE("startup: a mistyped command is named, with where the right ones are listed") {
+  HostProcess host(kNoPlatform);
+  host.configure("modules: []\nroutes: []\n");
+
+  CHECK(host.run({"evnts"}).exit_status == 2);
+  CHECK(host.run({"events", "lst"}).exit_status == 2);
+
+  CHECK(host.log().find("\"evnts\"; modhost --help") != std::string::npos);
+  CHECK(host.log().find("\"lst\"; modhost events --help") != std::string::npos);
+}
+
 TEST_CASE("startup: an empty host serves and stops cleanly") {
   HostProcess host(kNoPlatform);
   host.configure("modules: []\nroutes: []\n");
