@@ -38,6 +38,12 @@ void DispatchLoop::letGo(Held& held) {
   --attempts_out_;
 }
 
+void DispatchLoop::noteEnd(const Held& held, End end, bool again, const std::string& error) {
+  const auto took = held.ended_at - held.started_at;
+  recent_.ended(held.token, std::chrono::duration_cast<std::chrono::microseconds>(took), end, again,
+                error);
+}
+
 void DispatchLoop::decide(LaneState& lane, Held& held) {
   if (held.handing_back && !held.guarded->userStopped()) return handBack(lane, held);
   const DeliveryKey& key = held.delivery.key;
@@ -73,6 +79,7 @@ Fate DispatchLoop::fateOf(const LaneState& lane, const Held& held, bool answered
 void DispatchLoop::apply(LaneState& lane, Held& held, const Fate& fate,
                          const Guard::Standing& standing) {
   letGo(held);
+  noteEnd(held, fate.end, fate.next != Fate::Next::kEnd, fate.error);
   if (fate.next == Fate::Next::kEnd) {
     return endForGood(lane, held, fate.end, fate.error, standing);
   }
@@ -112,6 +119,7 @@ void DispatchLoop::handBack(LaneState& lane, Held& held) {
   logInfo("dispatch", "attempt handed back",
           {{"event", held.delivery.event->id}, {"module", lane.target}});
   settlements_.push_back({held.delivery.key, Settlement::To::kHandBack, End::kInterrupted, {}, ""});
+  noteEnd(held, End::kInterrupted, true, "");
   leaveToNextProcess(lane, held);
 }
 

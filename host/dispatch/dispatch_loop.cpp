@@ -201,6 +201,7 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
   held.guarded = guard_.open(held.delivery, held.deadline, lane.lane.platform_calls);
   held.delivery.begun = true;
   ++held.delivery.attempts;
+  recent_.begun(token, held.delivery, clock_.wallNow());
   timers_.set(key, held.deadline);
   ++attempts_out_;
   ++lane.running;

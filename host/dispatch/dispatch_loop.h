@@ -1,6 +1,6 @@
 // DispatchLoop: what the dispatch thread does. See dispatcher.h for what it promises.
 //
-// Threads: run() is the dispatch thread; nothing else of it is touched by another.
+// Threads: run() is the dispatch thread; nothing else of it is touched by another but recent().
 #pragma once
 
 #include <map>
@@ -15,6 +15,7 @@
 #include "host/dispatch/dispatch_mailbox.h"
 #include "host/dispatch/dispatcher.h"
 #include "host/dispatch/lane_state.h"
+#include "host/dispatch/recent_attempts.h"
 #include "host/dispatch/timers.h"
 
 namespace modhost::host {
@@ -27,6 +28,8 @@ class DispatchLoop {
 
   // Until a stop has been carried out.
   void run();
+
+  const RecentAttempts& recent() const { return recent_; }
 
  private:
   struct Startable {
@@ -63,6 +66,7 @@ class DispatchLoop {
   // Ending an attempt.
   void leaveModule(LaneState& lane, Held& held, SteadyTime ended_at);
   void letGo(Held& held);
+  void noteEnd(const Held& held, End end, bool again, const std::string& error);
   void decide(LaneState& lane, Held& held);
   Result<Guard::Standing> standingOf(const LaneState& lane, const Held& held);
   Fate fateOf(const LaneState& lane, const Held& held, bool answered) const;
@@ -106,6 +110,7 @@ class DispatchLoop {
   std::vector<EventSeq> ended_;          // whose siblings are to be told
   Timers<DeliveryKey> timers_;           // of attempts: deadline, grace, another look at the ledger
   AttemptToken last_token_ = 0;
+  RecentAttempts recent_;
   int attempts_out_ = 0;  // begun and not yet settled
 
   bool targets_known_ = false;

@@ -38,6 +38,8 @@ class Dispatcher::Impl {
     serving.wait();
   }
 
+  const RecentAttempts& recent() const { return loop_.recent(); }
+
   void requestStop() { mailbox_->stop(); }
 
   void hurry() { mailbox_->hurry(); }
@@ -64,6 +66,8 @@ Dispatcher::~Dispatcher() = default;
 void Dispatcher::start() { impl_->start(); }
 
 void Dispatcher::reconfigure(std::vector<Lane> lanes) { impl_->reconfigure(std::move(lanes)); }
+
+const RecentAttempts& Dispatcher::recent() const { return impl_->recent(); }
 
 void Dispatcher::requestStop() { impl_->requestStop(); }
 

@@ -29,6 +29,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/metrics.h"
+#include "host/dispatch/recent_attempts.h"
 #include "host/guard/guard.h"
 #include "host/inbox/inbox.h"
 #include "host/modules/module_runner.h"
@@ -94,6 +95,9 @@ class Dispatcher {
   // it owed when it was taken. Returns when the new lanes serve, or at once when this was stopped.
   // Any thread but dispatch's own, after start().
   void reconfigure(std::vector<Lane> lanes);
+
+  // The latest attempts, for people who look on. Any thread.
+  const RecentAttempts& recent() const;
 
   // From now on nothing new is begun; running deliveries go on until `drain`, which counts from
   // here. Returns at once.
