@@ -2,12 +2,13 @@
 #   make run     install what is missing, build, start the sandbox over docs/ and the host, ask a question
 #   make demo    the same with one question, then stop
 #   make test    install what is missing, build, run every test
+#   make screenshots   the browser tests, writing docs/images/*.png
 #   make bench   measure against what bounds it, write docs/performance.md; BENCH=quick only tries it out
 #   make bench-check   fail when an ack takes 5 % more instructions; BENCH=update keeps the new number
 BUILD := build/release
 JOBS  := $(shell nproc)
 
-.PHONY: run demo test build build-run deps deps-dev clean asan tsan clang fuzz install bench bench-check bench-tools
+.PHONY: run demo test build build-run deps deps-run deps-dev screenshots clean asan tsan clang fuzz install bench bench-check bench-tools
 
 run: build-run
 	@scripts/try.sh $(BUILD) docs
@@ -19,7 +20,7 @@ test: build
 	@ctest --preset release --parallel $(JOBS)
 
 # What is tried, without the tests.
-build-run: deps
+build-run: deps-run
 	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
 	@cmake --build --preset release --target modhost modhost-sandbox rag-responder message-logger
 
@@ -27,12 +28,19 @@ build: deps
 	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
 	@cmake --build --preset release
 
-# Asks dpkg first: with nothing missing this takes no network, no root and no time.
-deps:
+# Asks dpkg first: with nothing missing this takes no network, no root and no time. Running needs no browser.
+deps-run:
 	@scripts/install-packages.sh packaging/debian-packages.txt
+
+deps: deps-run
+	@scripts/install-browser-tests.sh $(BUILD)
 
 deps-dev: deps
 	@scripts/install-packages.sh packaging/debian-packages-dev.txt
+
+# The pictures of docs/images that show pages, written by the tests that drive them.
+screenshots: build
+	@MODHOST_SCREENSHOTS=1 ctest --preset release -L browser
 
 # The unit tests under the sanitizers, and the whole tree under clang with thread-safety analysis.
 asan tsan: deps-dev

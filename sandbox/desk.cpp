@@ -11,7 +11,7 @@ namespace {
 
 // The page talks to this server only and runs no script but its own.
 constexpr const char* kPagePolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 Response pageFile(const char* content_type, std::string_view text) {
