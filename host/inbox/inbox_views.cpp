@@ -1,7 +1,8 @@
 // A page comes from several sources, each in the order of acceptance: the open deliveries of every
 // target (the key of `delivery` is (target, seq)) and the dead letters (by their index over seq).
 // Every source is read up to so many rows; where one was cut, the page ends before the place, so
-// that no delivery beyond it is passed over.
+// that no delivery beyond it is passed over. None is read further than the page can need: pages ask every
+// other second.
 #include "host/inbox/inbox_views.h"
 
 #include <algorithm>
@@ -115,14 +116,23 @@ struct InboxViews::Scan {
   EventSeq from;
   std::vector<FoundDelivery> found;
   std::optional<EventSeq> cut;
+  // Of the source that is being read.
+  std::size_t events = 0;
+  EventSeq latest = 0;
 
   void add(EventSeq seq, DeliveryView delivery, std::string event_id, WallTime received_at) {
     if (!matches(query, delivery, received_at)) return;
+    if (events == 0 || seq != latest) ++events;
+    latest = seq;
     found.push_back({seq, std::move(event_id), received_at, std::move(delivery)});
   }
-  // A source that gave all the rows it might may have more from `last` on.
+  // One event more than the page holds; the page ends before it.
+  bool enough() const { return events > query.max; }
+  // A source that gave all the rows it might, or that was left early, may have more from `last` on.
   void ended(std::size_t rows, EventSeq last) {
-    if (rows < rows_max) return;
+    const bool more = rows == rows_max || enough();
+    events = 0;
+    if (!more) return;
     if (!cut) cut = last;
     cut = query.oldest_first ? std::min(*cut, last) : std::max(*cut, last);
   }
@@ -202,7 +212,7 @@ void InboxViews::scanOpen(Scan& scan, std::int64_t target_id, const Target& targ
   std::size_t read = 0;
   EventSeq last = 0;
   Rows rows = statement.rows(target_id, scan.from, static_cast<std::int64_t>(scan.rows_max));
-  for (; rows.next(); ++read) {
+  for (; !scan.enough() && rows.next(); ++read) {
     last = rows.integer(0);
     scan.add(last, viewOf(target, readLife(rows, 1)), rows.text(9), fromMs(rows.integer(10)));
   }
@@ -214,7 +224,7 @@ void InboxViews::scanDead(Scan& scan) {
   std::size_t read = 0;
   EventSeq last = 0;
   Rows rows = statement.rows(scan.from, static_cast<std::int64_t>(scan.rows_max));
-  for (; rows.next(); ++read) {
+  for (; !scan.enough() && rows.next(); ++read) {
     last = rows.integer(0);
     scan.add(last, readDead(rows), rows.text(7), fromMs(rows.integer(8)));
   }
