@@ -66,6 +66,7 @@ std::optional<Question> ChatStore::ask(const Tenant& tenant, const std::string& 
   assistant.update({{"role", "ASSISTANT"}});
   user = insertMessage(question.chat_id, user);
   assistant = insertMessage(question.chat_id, assistant);
+  ++list_version_;
   changed(question.chat_id);
   transaction.commit();
   question.user_message_id = user.at("id");
@@ -190,9 +191,70 @@ std::optional<Json> ChatStore::view(const std::string& chat_id, std::int64_t aft
               {"deliveries", deliveriesOf(chat_id)}};
 }
 
+bool ChatStore::exists(const Tenant& tenant, const std::string& chat_id) {
+  host::MutexLock lock(mutex_);
+  return chatExists(tenant, chat_id);
+}
+
+std::optional<Json> ChatStore::stop(const Tenant& tenant, const std::string& chat_id,
+                                    const std::string& id) {
+  host::MutexLock lock(mutex_);
+  std::optional<Row> row = findMessage(tenant, id);
+  if (!row || row->chat_id != chat_id || row->object.at("role") != "ASSISTANT") return std::nullopt;
+  if (row->object.at("userAbortedAt").is_null()) {
+    row->object["userAbortedAt"] = row->object["updatedAt"] = now();
+    Statement update(database_, "UPDATE messages SET object = ? WHERE id = ?");
+    update.bind(row->object.dump()).bind(id).run();
+    changed(chat_id);
+  }
+  return std::move(row->object);
+}
+
+void ChatStore::touch(const std::string& chat_id) {
+  host::MutexLock lock(mutex_);
+  changed(chat_id);
+}
+
+Json ChatStore::list(const Tenant& tenant) {
+  host::MutexLock lock(mutex_);
+  Json all = Json::array();
+  Statement rows(database_, R"sql(
+    SELECT c.id, substr(first.object ->> 'text', 1, 120), last.object ->> 'createdAt'
+    FROM chats c
+      JOIN messages first ON first.number = (SELECT min(number) FROM messages WHERE chat_id = c.id)
+      JOIN messages last ON last.number = (SELECT max(number) FROM messages WHERE chat_id = c.id)
+    WHERE c.company_id = ? ORDER BY last.number DESC LIMIT ?)sql");
+  rows.bind(tenant.company_id).bind(kChatsListedMax);
+  while (rows.next()) {
+    all.push_back({{"chatId", rows.text(0)}, {"title", rows.text(1)}, {"askedAt", rows.text(2)}});
+  }
+  return all;
+}
+
+std::int64_t ChatStore::listVersion() {
+  host::MutexLock lock(mutex_);
+  return list_version_;
+}
+
+std::int64_t ChatStore::versionOf(const std::string& chat_id) {
+  host::MutexLock lock(mutex_);
+  return version(chat_id);
+}
+
+std::optional<std::int64_t> ChatStore::waitForChange(std::int64_t after,
+                                                     host::SteadyTime deadline) {
+  host::MutexLock lock(mutex_);
+  while (changes_ == after && !stopped_ && clock_.steadyNow() < deadline) {
+    clock_.waitUntil(any_change_, mutex_, deadline);
+  }
+  if (stopped_) return std::nullopt;
+  return changes_;
+}
+
 void ChatStore::stopWaiting() {
   host::MutexLock lock(mutex_);
   stopped_ = true;
+  any_change_.notifyAll();
   for (host::CondVar& watchers : watchers_) watchers.notifyAll();
 }
 
@@ -243,7 +305,9 @@ std::int64_t ChatStore::version(const std::string& chat_id) {
 
 void ChatStore::changed(const std::string& chat_id) {
   Statement(database_, "UPDATE chats SET version = version + 1 WHERE id = ?").bind(chat_id).run();
+  ++changes_;
   watchersOf(chat_id).notifyAll();
+  any_change_.notifyAll();
 }
 
 host::CondVar& ChatStore::watchersOf(const std::string& chat_id) {

@@ -15,6 +15,8 @@ namespace modhost::sandbox {
 
 using Json = nlohmann::json;
 
+inline constexpr std::int64_t kChatsListedMax = 200;
+
 // Who asks. A chat belongs to one company; to others it does not exist.
 struct Tenant {
   std::string user_id;
@@ -83,7 +85,28 @@ class ChatStore {
   std::optional<Json> view(const std::string& chat_id, std::int64_t after,
                            host::SteadyTime deadline);
 
-  // Ends all waiting in view(), now and later.
+  bool exists(const Tenant& tenant, const std::string& chat_id);
+
+  // Sets userAbortedAt of an answer, as the platform's stop button does; a second time changes
+  // nothing.
+  std::optional<Json> stop(const Tenant& tenant, const std::string& chat_id, const std::string& id);
+
+  // Somebody else knows more of the chat than before: its version rises.
+  void touch(const std::string& chat_id);
+
+  // The company's kChatsListedMax latest chats, the newest first: [{chatId, title, askedAt}]. A
+  // title is the beginning of the first question.
+  Json list(const Tenant& tenant);
+  // Rises with whatever list() shows.
+  std::int64_t listVersion();
+  // -1: no such chat.
+  std::int64_t versionOf(const std::string& chat_id);
+
+  // Waits for a change of any chat after the one with the number `after`, at the latest until
+  // `deadline`; returns the number of the last. nullopt: stopWaiting() was called.
+  std::optional<std::int64_t> waitForChange(std::int64_t after, host::SteadyTime deadline);
+
+  // Ends all waiting in view() and waitForChange(), now and later.
   void stopWaiting();
 
  private:
@@ -109,8 +132,11 @@ class ChatStore {
   host::Mutex mutex_;
   Database database_ GUARDED_BY(mutex_);
   bool stopped_ GUARDED_BY(mutex_) = false;
+  std::int64_t changes_ GUARDED_BY(mutex_) = 0;
+  std::int64_t list_version_ GUARDED_BY(mutex_) = 0;
   // A change wakes those who watch its chat and the few whose chat hashes alike, not everybody.
   std::array<host::CondVar, 64> watchers_;
+  host::CondVar any_change_;  // those few who watch all chats
 };
 
 }  // namespace modhost::sandbox

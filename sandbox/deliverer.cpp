@@ -23,10 +23,11 @@ void warnAbout(const DeliveryState& delivery) {
 
 }  // namespace
 
-Deliverer::Deliverer(DelivererSettings settings, ChatStore& chats, host::Clock& clock)
+Deliverer::Deliverer(DelivererSettings settings, ChatStore& chats, Trace& trace, host::Clock& clock)
     : settings_(std::move(settings)),
       secret_(settings_.secret),
       chats_(chats),
+      trace_(trace),
       clock_(clock),
       stop_(clock) {
   for (int i = 0; i < settings_.threads; ++i) {
@@ -87,9 +88,13 @@ std::list<Deliverer::Delivery>::iterator Deliverer::earliest() {
 void Deliverer::attempt(Delivery delivery, HttpClient& client) {
   ++delivery.tries;
   const auto headers = webhookHeaders(delivery.event, settings_.tenant, secret_, clock_.wallNow());
+  const host::SteadyTime start = clock_.steadyNow();
+  const host::WallTime at = clock_.wallNow();
   const OutgoingReply reply =
       client.post(settings_.url, headers, delivery.event.body, settings_.timeout);
   if (reply.status == 0 && stop_.stopped()) return;
+  const auto took = std::chrono::duration_cast<host::Milliseconds>(clock_.steadyNow() - start);
+  record(delivery, {headers, at, took, reply.status, reply.body, reply.error});
   switch (verdictOn(reply.status)) {
     case Verdict::kDelivered:
       return note(delivery, "delivered", reply.status, "");
@@ -108,6 +113,14 @@ void Deliverer::putBack(Delivery delivery) {
   delivery.due = clock_.steadyNow() + pauseBefore(delivery.tries, settings_.first_pause);
   waiting_.push_back(std::move(delivery));
   changed_.notifyAll();
+}
+
+void Deliverer::record(const Delivery& delivery, const WebhookTry& attempt) {
+  try {
+    trace_.tried(delivery.chat_id, delivery.event.id, attempt);
+  } catch (const StoreError& store_error) {
+    host::logError("sandbox", "a try is not traced", {{"why", store_error.what()}});
+  }
 }
 
 void Deliverer::note(const Delivery& delivery, const char* state, int status,

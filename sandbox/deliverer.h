@@ -10,6 +10,7 @@
 #include "host/base/mutex.h"
 #include "host/base/thread.h"
 #include "sandbox/stop_signal.h"
+#include "sandbox/trace.h"
 #include "sandbox/webhook.h"
 
 namespace modhost::sandbox {
@@ -32,8 +33,8 @@ struct DelivererSettings {
 // is undelivered then stays so.
 class Deliverer {
  public:
-  // `chats` and `clock` have to outlive this object.
-  Deliverer(DelivererSettings settings, ChatStore& chats, host::Clock& clock);
+  // `chats`, `trace` and `clock` have to outlive this object.
+  Deliverer(DelivererSettings settings, ChatStore& chats, Trace& trace, host::Clock& clock);
   ~Deliverer();
 
   // Takes the events over and returns at once; what becomes of them is noted in the chat. False:
@@ -54,11 +55,13 @@ class Deliverer {
   std::list<Delivery>::iterator earliest() REQUIRES(mutex_);
   void attempt(Delivery delivery, class HttpClient& client);
   void putBack(Delivery delivery) EXCLUDES(mutex_);
+  void record(const Delivery& delivery, const WebhookTry& attempt);
   void note(const Delivery& delivery, const char* state, int status, const std::string& error);
 
   const DelivererSettings settings_;
   const host::HmacKey secret_;
   ChatStore& chats_;
+  Trace& trace_;
   host::Clock& clock_;
   StopSignal stop_;
 

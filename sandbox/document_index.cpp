@@ -30,6 +30,18 @@ constexpr std::string_view kSearch = R"sql(
   ORDER BY rank, rowid LIMIT ?3 OFFSET ?4
 )sql";
 
+constexpr std::string_view kDocument = R"sql(
+  SELECT content_id, chunk_id, key, title, text, passage_order, changed_ms, 0
+  FROM passages WHERE content_id = ? ORDER BY passage_order
+)sql";
+
+constexpr std::string_view kTitles = R"sql(
+  SELECT title FROM passages GROUP BY content_id ORDER BY count(*) DESC, title LIMIT ?
+)sql";
+
+// A quotation is looked for in so many of the best passages.
+constexpr std::size_t kQuotedAmong = 50;
+
 // Shorter beginnings are in too many words.
 constexpr std::size_t kPrefixBytesMin = 3;
 
@@ -54,6 +66,18 @@ void insertDocument(Statement& insert, const Document& document) {
     insert.bind(document.changed_at.time_since_epoch().count());
     insert.run();
   }
+}
+
+// Letters and digits in lower case, and every byte beyond ASCII.
+std::string wordsAlone(const std::string& text) {
+  std::string alone;
+  for (const char c : text) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    const bool ascii_kept = upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    const bool kept = ascii_kept || static_cast<unsigned char>(c) >= 0x80;
+    if (kept) alone += upper ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return alone;
 }
 
 Passage passageOf(const Statement& row) {
@@ -104,6 +128,36 @@ std::vector<Passage> DocumentIndex::search(const SearchRequest& request) {
     if (passage.score >= request.score_min) found.push_back(std::move(passage));
   }
   return found;
+}
+
+std::vector<Passage> DocumentIndex::document(const std::string& content_id) {
+  host::MutexLock lock(mutex_);
+  std::vector<Passage> passages;
+  Statement rows(database_, kDocument);
+  rows.bind(content_id);
+  while (rows.next()) passages.push_back(passageOf(rows));
+  return passages;
+}
+
+std::optional<Passage> DocumentIndex::quoted(const std::string& text) {
+  const std::string words = wordsAlone(text);
+  if (words.empty()) return std::nullopt;
+  SearchRequest request;
+  request.text = text;
+  request.limit = kQuotedAmong;
+  for (Passage& passage : search(request)) {
+    if (wordsAlone(passage.text).find(words) != std::string::npos) return std::move(passage);
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> DocumentIndex::titles(std::size_t count) {
+  host::MutexLock lock(mutex_);
+  std::vector<std::string> titles;
+  Statement rows(database_, kTitles);
+  rows.bind(static_cast<std::int64_t>(count));
+  while (rows.next()) titles.push_back(rows.text(0));
+  return titles;
 }
 
 std::size_t DocumentIndex::documentCount() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,16 @@ class DocumentIndex {
   // The best passages first. Whatever the text holds, it is words to look for and never query
   // syntax.
   std::vector<Passage> search(const SearchRequest& request);
+
+  // The whole document, in the order of its passages; empty: there is none with this id.
+  std::vector<Passage> document(const std::string& content_id);
+
+  // The best passage that holds the text, however it is wrapped and marked up: letters and digits
+  // decide. nullopt: none does.
+  std::optional<Passage> quoted(const std::string& text);
+
+  // Titles of up to `count` documents, those with most passages first.
+  std::vector<std::string> titles(std::size_t count);
 
   std::size_t documentCount();
   std::size_t passageCount();

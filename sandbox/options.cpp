@@ -16,9 +16,9 @@ struct Arguments {
   std::string folder, listen = "127.0.0.1:8096", webhook = "http://127.0.0.1:8080/webhook";
   std::string secret_env = "UNIQUE_ENDPOINT_SECRET", database = ":memory:";
   std::string llm_url, llm_model, llm_key_env, latency = "0", llm_latency = "0";
-  std::string module = "rag-responder", user = "sandbox-user", company = "sandbox-company";
+  std::string user = "sandbox-user", company = "sandbox-company";
   std::string port_file;
-  std::vector<std::string> fail;
+  std::vector<std::string> fail, modules = {"rag-responder"};
   bool verbose = false;
 };
 
@@ -50,7 +50,11 @@ void addOptions(CLI::App& app, Arguments& to) {
       ->capture_default_str();
   app.add_option("--secret-env", to.secret_env, "Environment variable with the webhook secret")
       ->capture_default_str();
-  app.add_option("--module", to.module, "Name of the chosen module in the events")
+  app.add_option("--module", to.modules,
+                 "Name of the chosen module in the events; given several times, the page offers "
+                 "them all")
+      ->take_all()
+      ->allow_extra_args(false)
       ->capture_default_str();
   app.add_option("--user", to.user, "User id in the events")->capture_default_str();
   app.add_option("--company", to.company, "Company id in the events")->capture_default_str();
@@ -115,7 +119,7 @@ Options understood(const Arguments& from) {
   settings.server = {from.listen, *parseDuration(from.latency), *parseDuration(from.llm_latency)};
   settings.webhooks = webhooksFrom(from);
   settings.model = modelFrom(from);
-  settings.desk = {{from.user, from.company}, from.module, "assistant_sandbox"};
+  settings.desk = {{from.user, from.company}, from.modules};
   for (const std::string& rule : from.fail) settings.faults.push_back(*parseFailRule(rule));
   options.secret_env = from.secret_env;
   options.port_file = from.port_file;

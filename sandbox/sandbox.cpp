@@ -10,11 +10,11 @@ std::unique_ptr<Completion> makeCompletion(const std::optional<LanguageModel>& m
 }
 
 std::unique_ptr<Deliverer> makeDeliverer(const SandboxSettings& settings, ChatStore& chats,
-                                         host::Clock& clock) {
+                                         Trace& trace, host::Clock& clock) {
   if (!settings.webhooks) return nullptr;
   DelivererSettings webhooks = *settings.webhooks;
   webhooks.tenant = settings.desk.tenant;
-  return std::make_unique<Deliverer>(std::move(webhooks), chats, clock);
+  return std::make_unique<Deliverer>(std::move(webhooks), chats, trace, clock);
 }
 
 }  // namespace
@@ -23,13 +23,14 @@ Sandbox::Sandbox(const SandboxSettings& settings, host::Clock& clock)
     : stop_(clock),
       documents_(settings.database),
       chats_(settings.database, clock),
+      trace_(settings.database, chats_),
       faults_(settings.faults),
       completion_(makeCompletion(settings.model, stop_, clock)),
-      deliverer_(makeDeliverer(settings, chats_, clock)),
+      deliverer_(makeDeliverer(settings, chats_, trace_, clock)),
       api_(documents_, chats_, *completion_),
-      desk_(settings.desk, documents_, chats_, deliverer_.get(), clock) {
+      desk_(settings.desk, documents_, chats_, trace_, deliverer_.get(), clock) {
   indexFolder(settings.folder);
-  server_ = std::make_unique<Server>(settings.server, api_, desk_, faults_, stop_);
+  server_ = std::make_unique<Server>(settings.server, api_, desk_, faults_, trace_, stop_, clock);
 }
 
 Sandbox::~Sandbox() {

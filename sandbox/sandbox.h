@@ -17,6 +17,7 @@
 #include "sandbox/document_index.h"
 #include "sandbox/fail_rules.h"
 #include "sandbox/server.h"
+#include "sandbox/trace.h"
 
 namespace modhost::sandbox {
 
@@ -26,7 +27,7 @@ struct SandboxSettings {
   ServerSettings server;
   std::optional<DelivererSettings> webhooks;  // nullopt: none are sent
   std::optional<LanguageModel> model;         // nullopt: extractive answers
-  DeskSettings desk{{"sandbox-user", "sandbox-company"}, "rag-responder", "assistant_sandbox"};
+  DeskSettings desk{{"sandbox-user", "sandbox-company"}, {"rag-responder"}};
   std::vector<FailRule> faults;
 };
 
@@ -53,6 +54,7 @@ class Sandbox {
   std::size_t passage_count_ = 0;
   std::vector<std::string> skipped_;
   ChatStore chats_;
+  Trace trace_;
   FailRules faults_;
   std::unique_ptr<Completion> completion_;
   std::unique_ptr<Deliverer> deliverer_;

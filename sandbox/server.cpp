@@ -11,10 +11,12 @@
 #include <Poco/ThreadPool.h>
 #include <Poco/URI.h>
 
+#include <atomic>
 #include <istream>
 #include <ostream>
 
 #include "host/base/log.h"
+#include "host/base/loopback.h"
 #include "host/base/startup_error.h"
 #include "host/base/thread.h"
 #include "sandbox/text.h"
@@ -33,13 +35,45 @@ constexpr int kSocketTimeoutSeconds = 60;
 constexpr const char* kHtmlFault =
     "<!doctype html><title>Sign in</title><p>This page comes from --fail …=html.</p>";
 
+// A page that takes no bytes for this long has lost its stream, and asks again when it is back.
+constexpr int kStreamSendSeconds = 10;
+// A page is shown at most so many states a second.
+constexpr host::Milliseconds kStreamPause{50};
+
 struct Wiring {
   ServerSettings settings;
   Api& api;
   Desk& desk;
   FailRules& faults;
+  Trace& trace;
   StopSignal& stop;
+  host::Clock& clock;
+  bool loopback_only = true;
+  std::atomic<int> streams{0};
 };
+
+// Counts a stream for as long as it is open.
+class StreamPlace {
+ public:
+  explicit StreamPlace(std::atomic<int>& streams) : streams_(streams) {
+    if (++streams_ <= kStreamsMax) return;
+    --streams_;
+    throw Refusal(503, "too many pages are open");
+  }
+  ~StreamPlace() { --streams_; }
+  StreamPlace(const StreamPlace&) = delete;
+  StreamPlace& operator=(const StreamPlace&) = delete;
+
+ private:
+  std::atomic<int>& streams_;
+};
+
+// The name in a Host header, without its port.
+std::string hostName(const std::string& host) {
+  const std::size_t bracket = host.find(']');
+  const std::size_t colon = host.find(':', bracket == std::string::npos ? 0 : bracket);
+  return host.substr(0, colon);
+}
 
 std::string lowerCase(std::string name) {
   for (char& c : name) {
@@ -116,6 +150,11 @@ Response faultResponse(const Fault& fault) {
   return response;
 }
 
+std::string faultName(const Fault& fault) {
+  if (fault.kind == Fault::Kind::kHtml) return "html";
+  return fault.kind == Fault::Kind::kCut ? "cut" : std::to_string(fault.status);
+}
+
 class Handler final : public net::HTTPRequestHandler {
  public:
   explicit Handler(Wiring& wiring) : wiring_(wiring) {}
@@ -134,16 +173,56 @@ class Handler final : public net::HTTPRequestHandler {
 
  private:
   void serve(const Request& request, net::HTTPServerRequest& from, net::HTTPServerResponse& to) {
+    if (wiring_.loopback_only && !host::isLoopbackHost(hostName(request.header("host")))) {
+      throw Refusal(403, "call the sandbox by 127.0.0.1 or localhost");
+    }
+    const bool stream = request.method == "GET" && request.path == "/sandbox/stream";
+    if (stream) return sendStream(request, from, to);
     if (Desk::serves(request.path)) return write(guarded(wiring_.desk, request), to);
+    serveApi(request, from, to);
+  }
+
+  void serveApi(const Request& request, net::HTTPServerRequest& from, net::HTTPServerResponse& to) {
+    const host::SteadyTime start = wiring_.clock.steadyNow();
+    const host::WallTime at = wiring_.clock.wallNow();
     const std::string path = apiPath(request.path);
     wiring_.stop.pause(wiring_.settings.latency);
     if (path.starts_with("/openai/")) wiring_.stop.pause(wiring_.settings.completion_latency);
     const std::optional<Fault> fault = wiring_.faults.next(request.method, path);
-    if (fault && fault->kind != Fault::Kind::kCut) return write(faultResponse(*fault), to);
-    const Response response = guarded(wiring_.api, request);
-    host::logDebug("sandbox", request.method + " " + path, {{"status", response.status}});
-    if (fault) return writeCut(response, from, to);
+    const bool cut = fault && fault->kind == Fault::Kind::kCut;
+    const Response response = fault && !cut ? faultResponse(*fault) : guarded(wiring_.api, request);
+    const auto took =
+        std::chrono::duration_cast<host::Milliseconds>(wiring_.clock.steadyNow() - start);
+    trace({request, response, at, took, fault ? faultName(*fault) : ""});
+    if (cut) return writeCut(response, from, to);
     write(response, to);
+  }
+
+  void trace(const ModuleCall& call) {
+    host::logDebug("sandbox", call.request.method + " " + call.request.path,
+                   {{"status", call.response.status}});
+    try {
+      wiring_.trace.called(call);
+    } catch (const StoreError& error) {
+      host::logError("sandbox", "a call is not traced", {{"why", error.what()}});
+    }
+  }
+
+  void sendStream(const Request& request, net::HTTPServerRequest& from,
+                  net::HTTPServerResponse& to) {
+    const StreamPlace place(wiring_.streams);
+    EventStream stream = wiring_.desk.stream(request);
+    dynamic_cast<net::HTTPServerRequestImpl&>(from).socket().setSendTimeout(
+        Poco::Timespan(kStreamSendSeconds, 0));
+    to.setContentType("text/event-stream");
+    to.set("Cache-Control", "no-store");
+    to.set("X-Content-Type-Options", "nosniff");
+    to.setChunkedTransferEncoding(true);
+    std::ostream& out = to.send();
+    for (std::string frame; out && !(frame = stream.next()).empty();) {
+      out << frame << std::flush;
+      if (!wiring_.stop.pause(kStreamPause)) return;
+    }
   }
 
   // The edge at which a disk's or a parser's trouble becomes an answer.
@@ -198,8 +277,9 @@ net::HTTPServerParams::Ptr pocoParams() {
 }  // namespace
 
 struct Server::Parts {
-  Parts(Wiring wired)
-      : wiring(std::move(wired)),
+  Parts(ServerSettings settings, Api& api, Desk& desk, FailRules& faults, Trace& trace,
+        StopSignal& stop, host::Clock& clock)
+      : wiring{std::move(settings), api, desk, faults, trace, stop, clock},
         socket(listenOn(wiring.settings.listen)),
         pool("sandbox", 2, kConnectionsMax, kThreadIdleSeconds, host::kThreadStackDefault),
         server(new Factory(wiring), pool, socket, pocoParams()) {}
@@ -210,8 +290,10 @@ struct Server::Parts {
   net::HTTPServer server;
 };
 
-Server::Server(ServerSettings settings, Api& api, Desk& desk, FailRules& faults, StopSignal& stop)
-    : parts_(std::make_unique<Parts>(Wiring{std::move(settings), api, desk, faults, stop})) {
+Server::Server(ServerSettings settings, Api& api, Desk& desk, FailRules& faults, Trace& trace,
+               StopSignal& stop, host::Clock& clock)
+    : parts_(std::make_unique<Parts>(std::move(settings), api, desk, faults, trace, stop, clock)) {
+  parts_->wiring.loopback_only = parts_->socket.address().host().isLoopback();
   parts_->server.start();
 }
 

@@ -1,5 +1,8 @@
 // Server: the sandbox on its port (Poco). Turns sockets into Request and Response, and adds what a
 // real network adds: latency and the faults one has asked for.
+//
+// A sandbox on loopback answers only who calls it by a loopback name: a page on the internet that
+// rebinds its own name to 127.0.0.1 is refused.
 #pragma once
 
 #include <memory>
@@ -10,11 +13,15 @@
 #include "sandbox/desk.h"
 #include "sandbox/fail_rules.h"
 #include "sandbox/stop_signal.h"
+#include "sandbox/trace.h"
 
 namespace modhost::sandbox {
 
 // A connection holds a thread for as long as it is open; more than this wait until one is closed.
 inline constexpr int kConnectionsMax = 1024;
+
+// Open pages; one more is refused and asks again.
+inline constexpr int kStreamsMax = 64;
 
 struct ServerSettings {
   std::string listen = "127.0.0.1:8096";     // port 0: any free one
@@ -27,7 +34,8 @@ class Server {
  public:
   // Listens when constructed. All references have to outlive this object. Throws host::StartupError
   // when the address cannot be listened on.
-  Server(ServerSettings settings, Api& api, Desk& desk, FailRules& faults, StopSignal& stop);
+  Server(ServerSettings settings, Api& api, Desk& desk, FailRules& faults, Trace& trace,
+         StopSignal& stop, host::Clock& clock);
   // Gives `stop`, ends connections, waits for running calls.
   ~Server();
   Server(const Server&) = delete;

@@ -23,6 +23,7 @@ std::string headerIn(const std::vector<std::string>& headers, const std::string&
 struct Fixture {
   host::SystemClock clock;
   ChatStore chats{":memory:", clock};
+  Trace trace{":memory:", chats};
   Question question = *chats.ask(kTenant, "", "assistant", "Hello");
 
   DelivererSettings settings(const std::string& url) {
@@ -93,7 +94,8 @@ TEST_SUITE("sandbox webhook") {
   TEST_CASE("webhook: a delivery is tried until it is taken with the same body each time") {
     Receiver receiver({503, 429, 302});
     Fixture fixture;
-    Deliverer deliverer(fixture.settings(receiver.url()), fixture.chats, fixture.clock);
+    Deliverer deliverer(fixture.settings(receiver.url()), fixture.chats, fixture.trace,
+                        fixture.clock);
 
     REQUIRE(deliverer.deliver(fixture.question.chat_id,
                               {userMessageCreated(fixture.question, kTenant, {})}));
@@ -114,7 +116,8 @@ TEST_SUITE("sandbox webhook") {
   TEST_CASE("webhook: after five retries the platform gives up") {
     Receiver receiver({}, 503);
     Fixture fixture;
-    Deliverer deliverer(fixture.settings(receiver.url()), fixture.chats, fixture.clock);
+    Deliverer deliverer(fixture.settings(receiver.url()), fixture.chats, fixture.trace,
+                        fixture.clock);
 
     REQUIRE(deliverer.deliver(fixture.question.chat_id,
                               {userMessageCreated(fixture.question, kTenant, {})}));
@@ -128,7 +131,8 @@ TEST_SUITE("sandbox webhook") {
   TEST_CASE("webhook: a refused event expires after one try") {
     Receiver receiver({}, 400);
     Fixture fixture;
-    Deliverer deliverer(fixture.settings(receiver.url()), fixture.chats, fixture.clock);
+    Deliverer deliverer(fixture.settings(receiver.url()), fixture.chats, fixture.trace,
+                        fixture.clock);
 
     REQUIRE(deliverer.deliver(fixture.question.chat_id,
                               {userMessageCreated(fixture.question, kTenant, {})}));
@@ -142,7 +146,7 @@ TEST_SUITE("sandbox webhook") {
   TEST_CASE("webhook: nobody listening is tried again and named") {
     Fixture fixture;
     Deliverer deliverer(fixture.settings("http://127.0.0.1:1/webhook"), fixture.chats,
-                        fixture.clock);
+                        fixture.trace, fixture.clock);
 
     REQUIRE(deliverer.deliver(fixture.question.chat_id,
                               {userMessageCreated(fixture.question, kTenant, {})}));
@@ -157,7 +161,7 @@ TEST_SUITE("sandbox webhook") {
     Fixture fixture;
     DelivererSettings settings = fixture.settings("http://127.0.0.1:1/webhook");
     settings.threads = 0;  // nothing is ever taken
-    Deliverer deliverer(settings, fixture.chats, fixture.clock);
+    Deliverer deliverer(settings, fixture.chats, fixture.trace, fixture.clock);
     const std::vector<WebhookEvent> too_many(kWaitingDeliveriesMax + 1, WebhookEvent{"e", "t", ""});
 
     CHECK_FALSE(deliverer.deliver(fixture.question.chat_id, too_many));
