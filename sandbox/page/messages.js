@@ -92,7 +92,7 @@ async function citeQuotes(text, sources) {
   const places = await postJson("/sandbox/quotes", {quotes: words});
   places.forEach((place, i) => {
     if (!place) return;
-    const source = {key: place.chunkId, name: place.title, detail: place.key, open: (quote) => openQuietly(place, quote || words[i])};
+    const source = {key: place.chunkId, name: place.title, detail: `${place.key}, passage ${place.order}`, open: (quote) => openQuietly(place, quote || words[i])};
     (quotes[i].lastElementChild ?? quotes[i]).append("\u00a0", sources.cite(source, words[i]));
   });
 }

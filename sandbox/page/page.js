@@ -164,6 +164,12 @@ byId("stop").addEventListener("click", async () => {
   }
 });
 
+// Not by its address, which names the chosen chat.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  byId("text").focus();
+});
+
 function fitField() {
   const field = byId("text");
   field.style.height = "auto";

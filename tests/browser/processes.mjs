@@ -81,7 +81,9 @@ inbox: {sqlite: {path: inbox.db}}
 run_dir: run
 `;
 
-export const ragOnly = `modules: [{id: rag-responder, answers: true}]
+// Looks for the user's stop often, and a stopped host waits for nobody.
+export const ragOnly = `dispatch: {stop_poll: 50ms, drain: 100ms}
+modules: [{id: rag-responder, answers: true}]
 routes: [{event: unique.chat.external-module.chosen, to: rag-responder}]
 `;
 
@@ -102,8 +104,8 @@ export async function startHost({apiBase = "http://127.0.0.1:9", config = ragOnl
   }
 }
 
-// Sandbox and host need each other's port before either has one. This is the host's port until the host has its own.
-async function relay() {
+// A port that leads to another one, once that is known: sandbox and host need each other's before either has one.
+export async function startRelay() {
   let target = null;
   const sockets = new Set();
   const keep = (socket) => {
@@ -120,7 +122,11 @@ async function relay() {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    leadTo(url) { target = new URL(url); },
+    // From now on; open connections are cut. null: to nowhere.
+    leadTo(url) {
+      target = url ? new URL(url) : null;
+      for (const socket of sockets) socket.destroy();
+    },
     stop: () => new Promise((resolve) => {
       for (const socket of sockets) socket.destroy();
       server.close(resolve);
@@ -135,7 +141,7 @@ export async function startPair({documents, sandboxArgs = [], config, env = {}} 
     for (const part of started.reverse()) await part.stop();  // the host first: its last calls still find the sandbox
   };
   try {
-    const between = await relay();
+    const between = await startRelay();
     started.push(between);
     const sandbox = await startSandbox({documents, webhook: between.url + "/webhook", args: sandboxArgs, env});
     started.push(sandbox);
