@@ -102,6 +102,7 @@ struct App::Parts {
   ReloadOutcome takeOver();
   AdminReply answerReload();
   std::vector<std::string> notReady() const;
+  nlohmann::json status() const;
 };
 
 Counter App::Parts::reloadCounter(const char* result) {
@@ -133,7 +134,7 @@ std::unique_ptr<AdminServer> App::Parts::startAdmin() {
   if (!settings.admin_enabled) return nullptr;
   AdminSources sources;
   sources.not_ready = [this] { return notReady(); };
-  sources.status = [this] { return modules.status(); };
+  sources.status = [this] { return status(); };
   sources.reload = [this](const AdminRequest&) { return answerReload(); };
   sources.events.modules = [this] { return modules.serving(); };
   sources.events.show_bodies = settings.admin_show_bodies;
@@ -178,6 +179,7 @@ ReloadOutcome App::Parts::reload(const std::string& trigger) {
 ReloadOutcome App::Parts::takeOver() {
   ReloadOutcome outcome;
   Settings next_settings = loadSettings(settings.file);
+  warnOfExpired(next_settings, clock.wallNow());
   outcome.needs_restart = keepUntilRestart(settings, next_settings);
   std::shared_ptr<const RouteTable> next_routes = makeRoutes(next_settings);
   NextModules next = modules.prepare(next_settings);
@@ -217,6 +219,13 @@ std::vector<std::string> App::Parts::notReady() const {
   if (draining) reasons.push_back("draining");
   if (storage_failed) reasons.push_back("storage failed");
   return reasons;
+}
+
+nlohmann::json App::Parts::status() const {
+  nlohmann::json status = modules.status();
+  const SecretCounts secrets = ingress.secrets();
+  status["webhook"] = {{"secrets", secrets.all}, {"secrets_expired", secrets.expired}};
+  return status;
 }
 
 App::App(const Settings& settings, Signals& signals)
@@ -318,7 +327,8 @@ int runHost(const std::string& config_file) {
   protectSecrets();
   raiseFileLimit();
   Signals signals;
-  const Settings settings = loadSettings(config_file);
+  Settings settings = loadSettings(config_file);
+  warnOfExpired(settings, SystemClock().wallNow());
   logInit(logSettings(settings));
   App app(settings, signals);
   // Said only now, so that a refusal is one line and nothing else.

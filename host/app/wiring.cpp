@@ -41,6 +41,7 @@ PlatformClientSettings platformSettings(const Settings& settings) {
   made.app_id = keys.app_id;
   made.api_version = keys.api_version;
   made.ca_file = keys.ca_file;
+  made.proxy = keys.proxy;
   made.retry.tries = keys.tries;
   made.retry.backoff = keys.backoff;
   made.retry.backoff_max = keys.backoff_max;
@@ -78,7 +79,9 @@ IngressSettings ingressSettings(const Settings& settings) {
   made.listen_host = settings.listen_host;
   made.listen_port = settings.listen_port;
   made.path = webhook.path;
-  made.secrets = webhook.secrets;
+  for (const Settings::SigningSecret& secret : webhook.secrets) {
+    made.secrets.emplace_back(secret.text, secret.expires.value_or(WallTime::max()));
+  }
   made.tolerance = webhook.tolerance;
   made.max_event_age = webhook.max_event_age;
   made.unrouted =

@@ -27,7 +27,8 @@ int check(const CheckOptions& options) {
   if (options.reference) return print(settingsReference());
   if (options.json_schema) return print(settingsJsonSchema());
   protectSecrets();
-  const Settings settings = loadSettings(options.config);
+  Settings settings = loadSettings(options.config);
+  warnOfExpired(settings, SystemClock().wallNow());
   checkModules(settings);
   for (const std::string& warning : settings.warnings)
     std::fprintf(stderr, "warning: %s\n", warning.c_str());

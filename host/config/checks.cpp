@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -196,22 +197,52 @@ void checkAdmin(const Settings& settings, const Reader& reader) {
           "text");
 }
 
-// What people leave in place of a secret.
+// What people leave in place of a secret; `***` is what `modhost check` prints.
 bool isPlaceholder(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  for (const char* part : {"...", "changeme", "change-me", "change_me", "your-", "your_", "***"}) {
+  for (const char* part :
+       {"...", "changeme", "change-me", "change_me", "your-", "your_", "***", "${"}) {
     if (text.find(part) != std::string::npos) return true;
   }
-  const std::vector<std::string> words = {"secret",   "test", "dummy", "example",
-                                          "password", "key",  "none"};
-  return std::find(words.begin(), words.end(), text) != words.end() ||
+  const std::vector<std::string> words = {"secret", "test", "dummy", "example", "password",
+                                          "key",    "none", "todo",  "xxx",     "placeholder"};
+  const bool bracketed = text.size() > 1 && text.front() == '<' && text.back() == '>';
+  return bracketed || std::find(words.begin(), words.end(), text) != words.end() ||
          text.find_first_not_of(text[0]) == std::string::npos;
 }
 
 bool isWrapped(const std::string& text) {
   return text.size() > 1 && (text.front() == '"' || text.front() == '\'') &&
          text.front() == text.back();
+}
+
+void checkSecret(const Reader& reader, const std::string& path, const std::string& secret) {
+  if (!isPlaceholder(secret)) return;
+  throw StartupError(reader.placeOf(path),
+                     path +
+                         " is a placeholder (it is not shown); accepted: a secret that nobody can "
+                         "guess, such as what `openssl rand -hex 32` prints");
+}
+
+void checkSecrets(const Settings& settings, const Reader& reader) {
+  for (std::size_t i = 0; i < settings.webhook.secrets.size(); ++i) {
+    checkSecret(reader, "webhook." + indexed("secrets", i), settings.webhook.secrets[i].text);
+  }
+  checkSecret(reader, "platform.api_key", settings.platform.api_key);
+  if (!settings.admin_token.empty()) checkSecret(reader, "admin_token", settings.admin_token);
+}
+
+bool isPlainHttp(const Settings::PlatformSettings& platform) {
+  return platform.api_base.rfind("http://", 0) == 0 && !isLoopbackHost(urlHost(platform.api_base));
+}
+
+void checkPlainHttp(const Settings& settings, const Reader& reader) {
+  if (!isPlainHttp(settings.platform) || settings.platform.allow_plain_http) return;
+  throw StartupError(reader.placeOf("platform.api_base"),
+                     "platform.api_base is plain http to another machine: the key and every chat "
+                     "would travel readable; accepted: https, http on loopback, or "
+                     "platform.allow_plain_http: true where the network itself is private");
 }
 
 class Warnings {
@@ -228,7 +259,6 @@ class Warnings {
 };
 
 void warnOfSecret(Warnings& warnings, const std::string& path, const std::string& secret) {
-  if (isPlaceholder(secret)) warnings.add(path, "looks like a placeholder, not like a secret");
   if (isWrapped(secret)) warnings.add(path, "begins and ends with a quote; is that meant?");
 }
 
@@ -242,11 +272,20 @@ void warnOfAdminToken(Warnings& warnings, const std::string& token) {
 }
 
 void warnOfPlainHttp(Warnings& warnings, const Settings::PlatformSettings& platform) {
-  const bool plain = platform.api_base.rfind("http://", 0) == 0;
-  if (!plain || isLoopbackHost(urlHost(platform.api_base)) || isPlaceholder(platform.api_key))
-    return;
-  warnings.add("platform.api_base",
-               "is plain http: the key and every chat travel readable; use https");
+  if (!isPlainHttp(platform)) return;
+  warnings.add("platform.api_base", "is plain http: the key and every chat travel readable");
+}
+
+// What other programs on this machine obey, and this one does not.
+void warnOfProxyVariables(Warnings& warnings, const Settings::PlatformSettings& platform) {
+  if (!platform.proxy.empty()) return;
+  for (const char* name : {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    return warnings.add("platform.proxy", std::string("is empty, and the variable ") + name +
+                                              " is not looked at; to go by it: proxy: \"${" + name +
+                                              "}\"");
+  }
 }
 
 void warnOfIdleModules(Warnings& warnings, const Settings& settings) {
@@ -272,16 +311,19 @@ void checkSettings(const Settings& settings, const Reader& reader) {
   checkBuffered(settings, reader);
   checkPorts(settings, reader);
   checkAdmin(settings, reader);
+  checkSecrets(settings, reader);
+  checkPlainHttp(settings, reader);
 }
 
 std::vector<std::string> settingsWarnings(const Settings& settings, const Reader& reader) {
   Warnings warnings(reader);
   for (std::size_t i = 0; i < settings.webhook.secrets.size(); ++i) {
-    warnOfSecret(warnings, "webhook." + indexed("secrets", i), settings.webhook.secrets[i]);
+    warnOfSecret(warnings, "webhook." + indexed("secrets", i), settings.webhook.secrets[i].text);
   }
   warnOfSecret(warnings, "platform.api_key", settings.platform.api_key);
   warnOfAdminToken(warnings, settings.admin_token);
   warnOfPlainHttp(warnings, settings.platform);
+  warnOfProxyVariables(warnings, settings.platform);
   warnOfIdleModules(warnings, settings);
   if (settings.routes.empty()) warnings.add("routes", "is empty: every event is unrouted");
   return warnings.take();

@@ -100,7 +100,7 @@ std::map<std::string, std::string> readDotEnv(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return values;
 
-  std::istringstream lines(readTextFile(path, kDotEnvBytesMax));
+  std::istringstream lines(readTextFile(path, kDotEnvBytesMax).text);
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;

@@ -51,6 +51,21 @@ std::string valueYaml(const KeyInfo&, const ObjectSlot& value) {
   return value.module->config_shown;
 }
 
+std::string valueYaml(const KeyInfo&, std::optional<WallTime>* value) {
+  return literal(*value ? isoTime(**value) : "");
+}
+
+std::string secretYaml(const Settings::SigningSecret& secret) {
+  if (!secret.expires) return literal(kMask);
+  return "{secret: " + literal(kMask) + ", expires: " + literal(isoTime(*secret.expires)) + "}";
+}
+
+std::string valueYaml(const KeyInfo&, SecretsSlot value) {
+  std::vector<std::string> items;
+  for (const Settings::SigningSecret& secret : *value) items.push_back(secretYaml(secret));
+  return "[" + joined(items, ", ") + "]";
+}
+
 template <typename Entry>
 std::string entriesYaml(const std::vector<Key<Entry>>& keys, std::vector<Entry>& entries) {
   std::string lines;

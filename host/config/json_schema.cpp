@@ -66,6 +66,11 @@ Json entriesOf(const KeyInfo& key) {
 Json shapeOf(const KeyInfo& key) {
   switch (key.type) {
     case KeyType::kSecretList:
+      return listOf(key, {{"anyOf", {anyText(), objectOf(infosOf(signingSecretKeys()))}}});
+    case KeyType::kTime:
+      return textOf("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{3})?Z");
+    case KeyType::kDigest:
+      return textOf("[0-9a-fA-F]{64}");
     case KeyType::kCallList:
       return listOf(key, anyText());
     case KeyType::kEnum:

@@ -5,6 +5,7 @@ namespace modhost::host {
 namespace {
 
 using S = Settings;
+using W = Settings::SigningSecret;
 using M = Settings::Module;
 using R = Settings::RouteKeys;
 using enum KeyType;
@@ -35,7 +36,7 @@ const std::vector<Key<S>> kSettingsKeys = {
      [](S& s) -> Slot { return &s.webhook.path; }},
     {{"webhook.secrets", kSecretList, kRequired, "1", "8", "",
       "The endpoint's signing secrets; an event signed with any of them is taken, so that a secret can be "
-      "changed without a gap.", kAtReload},
+      "changed without a gap. One that ends has the keys of webhook.secrets[].", kAtReload},
      [](S& s) -> Slot { return &s.webhook.secrets; }},
     {{"webhook.tolerance", kDuration, "300s", "0", "7d", "",
       "How old the signature's timestamp may be; 0 switches the check off.", kAtReload},
@@ -106,6 +107,14 @@ const std::vector<Key<S>> kSettingsKeys = {
     {{"platform.ca_file", kPath, "", "", "", "",
       "Certificates (PEM) to trust instead of the system's; empty: the system's."},
      [](S& s) -> Slot { return &s.platform.ca_file; }},
+    {{"platform.proxy", kProxy, "", "", "", "",
+      "Every call goes by this proxy; empty: straight. Variables such as https_proxy are not looked at; who "
+      "wants them writes \"${https_proxy:-}\"."},
+     [](S& s) -> Slot { return &s.platform.proxy; }},
+    {{"platform.allow_plain_http", kBool, "false", "", "", "",
+      "Lets api_base be http:// to another machine, where the key and every chat travel readable: for a "
+      "container beside this one, or a mesh that encrypts."},
+     [](S& s) -> Slot { return &s.platform.allow_plain_http; }},
 
     {{"inbox.sqlite.path", kPath, "var/inbox.db", "", "", "",
       "The inbox's database; on a local disk, as its locks and fsync must be real. Its folder is created."},
@@ -219,6 +228,15 @@ const std::vector<Key<S>> kSettingsKeys = {
      [](S& s) -> Slot { return &s.routes; }},
 };
 
+const std::vector<Key<W>> kSigningSecretKeys = {
+    {{"secret", kSecret, kRequired, "", "", "",
+      "What stands alone for a secret that does not end."},
+     [](W& w) -> Slot { return &w.text; }},
+    {{"expires", kTime, "", "", "", "",
+      "From then on it verifies nothing; empty: it does not end."},
+     [](W& w) -> Slot { return &w.expires; }},
+};
+
 const std::vector<Key<M>> kModuleKeys = {
     {{"id", kId, kRequired, "", "", "",
       "The module's id, as its file declares it; routes name it."},
@@ -226,6 +244,10 @@ const std::vector<Key<M>> kModuleKeys = {
     {{"path", kPath, "", "", "", "",
       "The module's .so; empty: <modules_dir>/<id>.so."},
      [](M& m) -> Slot { return &m.path; }},
+    {{"sha256", kDigest, "", "", "", "",
+      "The SHA-256 of the file, in hex; another file is refused. `modhost modules --pin` writes it. Empty: "
+      "any file."},
+     [](M& m) -> Slot { return &m.sha256; }},
     {{"isolation", kEnum, "worker", "", "", "worker|in_process",
       "A process of its own, so that its crash is only its own; or a thread of the host, for trusted "
       "modules that want the last microsecond."},
@@ -278,6 +300,7 @@ const std::vector<Key<R>> kRouteKeys = {
 const std::vector<Section> kSections = {
     {"", "Addresses, folders and the two lists."},
     {"webhook", "How the platform reaches this host."},
+    {"webhook.secrets[]", "A signing secret that ends, as during a change."},
     {"gate", "What one stranger on the network may cost."},
     {"platform", "How this host reaches the platform."},
     {"inbox", "What is kept on disk, how much and how long."},
@@ -319,6 +342,7 @@ std::string textOf(const KeyInfo& key, const char* what) {
 }  // namespace
 
 const std::vector<Key<Settings>>& settingsKeys() { return kSettingsKeys; }
+const std::vector<Key<W>>& signingSecretKeys() { return kSigningSecretKeys; }
 const std::vector<Key<Settings::Module>>& moduleKeys() { return kModuleKeys; }
 const std::vector<Key<Settings::RouteKeys>>& routeKeys() { return kRouteKeys; }
 const std::vector<Section>& sections() { return kSections; }
@@ -332,7 +356,9 @@ bool isList(KeyType type) {
   return type == kSecretList || type == kCallList || type == kIdList || type == kEntries;
 }
 
-bool isSecret(KeyType type) { return type == kSecret || type == kSecretList; }
+bool isSecret(KeyType type) {
+  return type == kSecret || type == kSecretList || type == kProxy;
+}
 
 bool isRequired(const KeyInfo& key) { return key.fallback == kRequired; }
 
@@ -344,7 +370,15 @@ std::string acceptedText(const KeyInfo& key) {
     case kText:
       return textOf(key, "text");
     case kSecretList:
-      return "a list of non-empty secrets without control characters" + countText(key);
+      return "a list of non-empty secrets without control characters, each as text or as a mapping "
+             "with secret and expires" +
+             countText(key);
+    case kProxy:
+      return "http://, https://, socks5:// or socks5h:// with [user:password@]host[:port]";
+    case kTime:
+      return "a time in UTC such as 2026-12-31T00:00:00Z";
+    case kDigest:
+      return "the 64 hex digits of a SHA-256";
     case kEnum:
       return choicesText(key.detail);
     case kId:

@@ -17,11 +17,15 @@ namespace modhost::host {
 // non-empty unless their default is empty.
 enum class KeyType {
   kString = 1,
-  kText,    // a string that may hold line ends
-  kSecret,  // a string that is never shown
-  kSecretList,
-  kEnum,  // one of `detail`, separated by '|'
-  kId,    // a module's id: [a-z0-9-], at most 63 characters
+  kText,  // a string that may hold line ends
+  // A string that is never shown; file:PATH stands for the content of that file.
+  kSecret,
+  kSecretList,  // each one a kSecret, or a mapping with keys of its own
+  kProxy,       // a kSecret: scheme://[user:password@]host[:port]
+  kTime,        // 2026-12-31T00:00:00Z
+  kDigest,      // SHA-256 in hex
+  kEnum,        // one of `detail`, separated by '|'
+  kId,          // a module's id: [a-z0-9-], at most 63 characters
   kInteger,
   kSize,      // 8MiB
   kDuration,  // 300s
@@ -63,12 +67,14 @@ struct AddressSlot {
   int* port;
   bool* enabled;  // null: it cannot be switched off
 };
+using SecretsSlot = std::vector<Settings::SigningSecret>*;
 struct ObjectSlot {
   Settings::Module* module;  // config_json, config_where, config_shown, config_places
 };
-using Slot = std::variant<std::string*, int*, std::int64_t*, bool*, Settings::Ms*,
-                          std::vector<std::string>*, AddressSlot, ObjectSlot,
-                          std::vector<Settings::Module>*, std::vector<Settings::RouteKeys>*>;
+using Slot =
+    std::variant<std::string*, int*, std::int64_t*, bool*, Settings::Ms*, std::vector<std::string>*,
+                 std::optional<WallTime>*, SecretsSlot, AddressSlot, ObjectSlot,
+                 std::vector<Settings::Module>*, std::vector<Settings::RouteKeys>*>;
 
 template <typename Owner>
 struct Key {
@@ -78,6 +84,7 @@ struct Key {
 
 // In the order of the documentation; the rows of one section stand together.
 const std::vector<Key<Settings>>& settingsKeys();
+const std::vector<Key<Settings::SigningSecret>>& signingSecretKeys();
 const std::vector<Key<Settings::Module>>& moduleKeys();
 const std::vector<Key<Settings::RouteKeys>>& routeKeys();
 
@@ -101,6 +108,9 @@ std::string parentOf(const std::string& path);
 bool isList(KeyType type);
 bool isSecret(KeyType type);
 bool isRequired(const KeyInfo& key);
+
+// How a secret says that its text stands in a file.
+inline constexpr char kFileScheme[] = "file:";
 
 // What may stand there, in words: "a duration such as 300s or 15m, from 0s to 7d".
 std::string acceptedText(const KeyInfo& key);

@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <utility>
 
+#include "host/base/file_trust.h"
 #include "host/base/startup_error.h"
+#include "host/base/time_text.h"
 #include "host/config/checks.h"
 #include "host/config/reader.h"
 #include "host/config/settings.h"
@@ -29,6 +31,18 @@ void setDefaultPaths(Settings& settings) {
   }
 }
 
+std::vector<std::string> dotEnvWarnings(const std::string& folder) {
+  const std::string path = folder + "/.env";
+  const auto rights = rightsAt(path);
+  const std::string fault = rights ? readersFault(*rights) : "";
+  if (fault.empty()) return {};
+  return {path + ": " + fault};
+}
+
+void append(const std::vector<std::string>& more, std::vector<std::string>& lines) {
+  lines.insert(lines.end(), more.begin(), more.end());
+}
+
 }  // namespace
 
 Settings loadSettings(const std::string& file) {
@@ -36,17 +50,35 @@ Settings loadSettings(const std::string& file) {
   settings.file = file;
   settings.folder = folderOf(file);
 
-  YamlNode root = parseYaml(file, readTextFile(file, kYamlFileBytesMax));
+  requireTrustedFolder(settings.folder);
+  YamlNode root = parseYaml(file, readTextFile(file, kYamlFileBytesMax).text);
   Variables variables(file, settings.folder);
   variables.fill(root);
   Reader reader(file, settings.folder);
   reader.read(root, "", settingsKeys(), settings);
   checkSettings(settings, reader);
+  requireTrustedFolder(settings.modules_dir);
 
   setDefaultPaths(settings);
   settings.variables = variables.sources();
   settings.warnings = settingsWarnings(settings, reader);
+  append(reader.warnings(), settings.warnings);
+  append(dotEnvWarnings(settings.folder), settings.warnings);
   return settings;
+}
+
+void warnOfExpired(Settings& settings, WallTime now) {
+  std::vector<std::string> expired;
+  for (const Settings::SigningSecret& secret : settings.webhook.secrets) {
+    if (!secret.expires || now < *secret.expires) continue;
+    expired.push_back(secret.where + ": a secret of webhook.secrets expired at " +
+                      isoTime(*secret.expires) + " and verifies nothing any more");
+  }
+  append(expired, settings.warnings);
+  if (expired.size() < settings.webhook.secrets.size()) return;
+  throw StartupError(settings.webhook.secrets.front().where,
+                     "every secret of webhook.secrets has expired, so that no event could be "
+                     "verified; accepted: one at least that has not");
 }
 
 std::string Settings::Module::positionOf(const std::string& json_pointer) const {

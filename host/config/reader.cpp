@@ -8,6 +8,7 @@
 #include "host/base/startup_error.h"
 #include "host/base/time_text.h"
 #include "host/config/free_object.h"
+#include "host/config/secret_file.h"
 #include "host/config/text.h"
 #include "host/config/text_rules.h"
 #include "host/config/values.h"
@@ -167,14 +168,29 @@ void Reader::readKey(const YamlNode& map, const std::string& at, const KeyInfo& 
   std::visit([&](const auto& to) { set(value, to); }, slot);
 }
 
-std::string Reader::text(const Value& value) const {
+std::string Reader::text(const Value& value) {
   const bool optional =
       value.key.fallback != kRequired && *value.key.fallback == '\0' && !isList(value.key.type);
   if (value.node.kind != Kind::kScalar) refuse(value);
   if (value.node.text.empty() && optional) return "";
-  auto text = acceptText(value.key.type, value.key.detail, value.node.text);
+  const bool in_file = isSecret(value.key.type) && value.node.text.rfind(kFileScheme, 0) == 0;
+  auto text =
+      acceptText(value.key.type, value.key.detail, in_file ? secretInFile(value) : value.node.text);
   if (!text) refuse(value);
   return *text;
+}
+
+std::string Reader::secretInFile(const Value& value) {
+  const std::string place = placeText(file_, value.node.mark);
+  const std::string written = value.node.text.substr(std::string(kFileScheme).size());
+  const auto path = (std::filesystem::path(folder_) / written).lexically_normal();
+  try {
+    SecretFile file = readSecretFile(path.string());
+    if (!file.warning.empty()) warnings_.push_back(place + ": " + value.path + ": " + file.warning);
+    return std::move(file.secret);
+  } catch (const StartupError& error) {
+    throw StartupError(place, value.path + ": " + error.what());
+  }
 }
 
 std::int64_t Reader::number(const Value& value) const {
@@ -249,6 +265,31 @@ void Reader::set(const Value& value, bool* to) {
 }
 
 void Reader::set(const Value& value, std::vector<std::string>* to) { *to = texts(value); }
+
+void Reader::set(const Value& value, std::optional<WallTime>* to) {
+  const std::string written = text(value);
+  if (!written.empty()) *to = timeFrom(written);
+}
+
+// An item is the secret itself, or a mapping with the keys of a SigningSecret.
+void Reader::set(const Value& value, SecretsSlot to) {
+  const std::int64_t count_max = *integerFrom(value.key.max);
+  const auto count = static_cast<std::int64_t>(value.node.items.size());
+  if (value.node.kind != Kind::kList) refuse(value);
+  if (count < *integerFrom(value.key.min) || count > count_max) refuse(value);
+  for (const YamlNode& item : value.node.items) {
+    const std::string path = value.path + "[" + std::to_string(to->size()) + "]";
+    marks_[path] = item.mark;
+    Settings::SigningSecret secret;
+    secret.where = placeText(file_, item.mark);
+    if (item.kind == Kind::kMap) {
+      read(item, path, signingSecretKeys(), secret);
+    } else {
+      secret.text = text({value.key, path, item});
+    }
+    to->push_back(std::move(secret));
+  }
+}
 
 void Reader::set(const Value& value, const AddressSlot& to) {
   if (value.node.kind != Kind::kScalar) refuse(value);

@@ -29,6 +29,9 @@ class Reader {
   // file, its nearest parent that is.
   std::string placeOf(std::string path) const;
 
+  // What is accepted but should not be, each with its place.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
  private:
   // One value on its way into its slot.
   struct Value {
@@ -42,7 +45,8 @@ class Reader {
                      const std::vector<KeyInfo>& keys) const;
   void readKey(const YamlNode& map, const std::string& at, const KeyInfo& key, const Slot& slot);
 
-  std::string text(const Value& value) const;
+  std::string text(const Value& value);
+  std::string secretInFile(const Value& value);
   std::int64_t number(const Value& value) const;
   std::vector<std::string> texts(const Value& value);
   template <typename Entry>
@@ -55,6 +59,8 @@ class Reader {
   void set(const Value& value, bool* to);
   void set(const Value& value, Settings::Ms* to);
   void set(const Value& value, std::vector<std::string>* to);
+  void set(const Value& value, std::optional<WallTime>* to);
+  void set(const Value& value, SecretsSlot to);
   void set(const Value& value, const AddressSlot& to);
   void set(const Value& value, const ObjectSlot& to);
   void set(const Value& value, std::vector<Settings::Module>* to);
@@ -63,6 +69,7 @@ class Reader {
   const std::string file_;
   const std::string folder_;
   std::map<std::string, Mark> marks_;  // by full path
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace modhost::host

@@ -42,7 +42,7 @@ whatever a variable holds is text and never YAML:
 `${UNIQUE_API_KEY:-${UNIQUE_APP_KEY}}` thus takes the first of two names that is set.
 
 A variable is looked up in the environment, then in the file `.env` beside `modules.yaml`. The start
-log says how each was found, never its value. A secret that comes out empty is refused.
+log says how each was found, never its value.
 
 Inside a module's `config`, an unquoted value takes its type after its variables are filled in
 (`limit: ${LIMIT:-3}` is a number), a quoted one is text.
@@ -51,6 +51,19 @@ Inside a module's `config`, an unquoted value takes its type after its variables
 followed by `#` ends it), `'single quoted'` (taken literally) or `"double quoted"` (with `\n \t \r
 \" \\ \$`). Blank lines and lines that begin with `#` are skipped; anything else is refused with its
 line number. The last of two equal names wins. Nothing is filled into these values.
+
+## Secrets
+
+A value of type *secret* may be `file:PATH`: then the secret is the content of that file without its
+last line end, read again at every reload. A relative path counts from the folder of `modules.yaml`;
+16 KiB at most. A secret that comes out empty is refused, and so is what people leave in its place
+(`changeme`, `your-secret-here`, `...`, one character again and again): whoever guesses it can sign
+events. Secrets are in no log, no error and no listing.
+
+`modules.yaml`, its folder, `.env`, files of secrets and `modules_dir` are refused at start and at a
+reload when others can write them: every user, or a group that is neither root's, the host's own nor
+the owner's private one. What every user can read is only warned about, when it is `.env` or a file of
+a secret: containers mount them so.
 )";
 
 std::string inCell(std::string text) {
@@ -69,6 +82,12 @@ std::string typeText(const KeyInfo& key) {
       return "secret";
     case KeyType::kSecretList:
       return "list of secrets";
+    case KeyType::kProxy:
+      return "secret";
+    case KeyType::kTime:
+      return "time";
+    case KeyType::kDigest:
+      return "SHA-256";
     case KeyType::kEnum:
       return "one of";
     case KeyType::kId:
@@ -149,7 +168,9 @@ std::string settingsReference() {
   std::string text = kIntroduction;
   for (const Section& section : sections()) {
     const std::string name = section.path;
-    if (name == "modules[]") {
+    if (name == "webhook.secrets[]") {
+      text += tableText(section, infosOf(signingSecretKeys()));
+    } else if (name == "modules[]") {
       text += tableText(section, infosOf(moduleKeys()));
     } else if (name == "routes[]") {
       text += tableText(section, infosOf(routeKeys()));

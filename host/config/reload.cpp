@@ -36,6 +36,8 @@ bool sameEntries(const std::vector<Key<Entry>>& keys, const std::vector<Entry>& 
   return true;
 }
 
+bool same(SecretsSlot a, SecretsSlot b) { return sameEntries(signingSecretKeys(), *a, *b); }
+
 bool same(std::vector<Settings::Module>* a, std::vector<Settings::Module>* b) {
   return sameEntries(moduleKeys(), *a, *b);
 }
@@ -96,7 +98,9 @@ std::vector<std::string> keepUntilRestart(const Settings& running, Settings& nex
 }
 
 bool sameModule(const Settings::Module& a, const Settings::Module& b) {
-  return sameEntry(moduleKeys(), a, b);
+  Settings::Module unpinned = a;
+  unpinned.sha256 = b.sha256;
+  return sameEntry(moduleKeys(), unpinned, b);
 }
 
 }  // namespace modhost::host

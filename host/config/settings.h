@@ -8,8 +8,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "host/base/clock.h"
 
 namespace modhost::host {
 
@@ -27,9 +30,15 @@ struct Settings {
   std::string admin_token;  // empty: none
   bool admin_show_bodies = false;
 
+  struct SigningSecret {
+    std::string text;
+    std::optional<WallTime> expires;  // from then on it verifies nothing; none: it never ends
+    std::string where;                // file:line:column of the entry
+  };
+
   struct Webhook {
     std::string path;
-    std::vector<std::string> secrets;
+    std::vector<SigningSecret> secrets;
     Ms tolerance{};
     Ms max_event_age{};  // 0: off
     std::int64_t max_body_bytes = 0;
@@ -49,6 +58,8 @@ struct Settings {
     Ms connect_timeout{}, call_timeout{}, backoff{}, backoff_max{};
     std::int64_t reply_max_bytes = 0;
     std::string ca_file;  // empty: the system's
+    std::string proxy;    // scheme://[user:password@]host[:port]; empty: none
+    bool allow_plain_http = false;
   } platform;
 
   struct InboxKeys {
@@ -82,6 +93,7 @@ struct Settings {
 
   struct Module {
     std::string id, path, isolation, order_by, where;  // where: file:line:column of the entry
+    std::string sha256;                                // of the file, in hex; empty: any
     int concurrency = 0;                               // 0: the module's own
     Ms timeout{};                                      // 0: the module's own
     bool answers = false;
@@ -111,8 +123,8 @@ struct Settings {
   // How each ${NAME} was found, for the start log: "UNIQUE_API_KEY from .env". Never a value.
   std::vector<std::string> variables;
 
-  // What is accepted but probably not meant, each with its place: a placeholder as a secret, a key
-  // over plain HTTP, a module no route leads to. For the start log.
+  // What is accepted but probably not meant, each with its place: a secret that others can read, a
+  // key over plain HTTP, a module no route leads to. For the start log.
   std::vector<std::string> warnings;
 };
 
@@ -121,11 +133,16 @@ struct Settings {
 // Threads: any, as long as nobody changes the environment.
 Settings loadSettings(const std::string& file);
 
+// Adds a warning for each signing secret that has expired at `now`. Throws StartupError when all
+// have: no event could be verified.
+void warnOfExpired(Settings& settings, WallTime now);
+
 // For a reload: gives `next` the values of `running` for what cannot change while the host runs, and
 // says which keys of it had others (dotted paths, in the table's order).
 std::vector<std::string> keepUntilRestart(const Settings& running, Settings& next);
 
-// Whether two entries of modules[] say the same; where they stand in the file does not count.
+// Whether two entries of modules[] say the same; where they stand in the file does not count, nor
+// their sha256, which is held against the file whenever it is loaded.
 bool sameModule(const Settings::Module& a, const Settings::Module& b);
 
 // The effective configuration as YAML that loadSettings() reads again to the same settings, but for

@@ -4,9 +4,21 @@
 #include <cstddef>
 #include <string>
 
+#include "host/base/file_trust.h"
+
 namespace modhost::host {
 
-// Throws StartupError when `path` cannot be read, or is longer than `bytes_max`.
-std::string readTextFile(const std::string& path, std::size_t bytes_max);
+struct TextFile {
+  std::string text;
+  FileRights rights;  // of what was read
+};
+
+// Throws StartupError when `path` cannot be read, is longer than `bytes_max`, or can be written by
+// others than FileTrust accepts.
+TextFile readTextFile(const std::string& path, std::size_t bytes_max);
+
+// Throws StartupError when others may write into the folder; one that is not there is left to who
+// needs it.
+void requireTrustedFolder(const std::string& path);
 
 }  // namespace modhost::host

@@ -80,6 +80,23 @@ bool isUrl(const std::string& url) {
   return !strange && hostPortFrom(has_port ? authority : authority + ":0").has_value();
 }
 
+bool isProxy(const std::string& url) {
+  for (const std::string_view scheme : {"http://", "https://", "socks5://", "socks5h://"}) {
+    if (!startsWith(url, scheme)) continue;
+    std::string rest = url.substr(scheme.size());
+    const std::size_t at = rest.rfind('@');
+    const std::string credentials = at == std::string::npos ? "" : rest.substr(0, at);
+    rest.erase(0, at == std::string::npos ? 0 : at + 1);
+    return credentials.find_first_of("/?#") == std::string::npos && isUrl("http://" + rest) &&
+           rest.find('/') == std::string::npos;
+  }
+  return false;
+}
+
+bool isDigest(const std::string& text) {
+  return text.size() == 64 && onlyOf(text, "0123456789abcdefABCDEF");
+}
+
 bool isChoice(const std::string& choices, const std::string& text) {
   const std::vector<std::string> all = split(choices, '|');
   return std::find(all.begin(), all.end(), text) != all.end();
@@ -96,6 +113,12 @@ bool accepts(KeyType type, const std::string& choices, const std::string& text) 
       return isId(text);
     case KeyType::kUrl:
       return isUrl(text);
+    case KeyType::kProxy:
+      return !hasControl(text) && text.find(' ') == std::string::npos && isProxy(text);
+    case KeyType::kTime:
+      return timeFrom(text).has_value();
+    case KeyType::kDigest:
+      return isDigest(text);
     case KeyType::kUrlPath:
       return isUrlPath(text);
     case KeyType::kEventPattern:
@@ -111,7 +134,8 @@ bool accepts(KeyType type, const std::string& choices, const std::string& text) 
 
 std::optional<std::string> acceptText(KeyType type, const std::string& choices,
                                       const std::string& text) {
-  const std::string kept = type == KeyType::kUrl ? unwrapped(text) : text;
+  const bool is_url = type == KeyType::kUrl || type == KeyType::kProxy;
+  const std::string kept = is_url ? unwrapped(text) : text;
   if (kept.empty() || !accepts(type, choices, kept)) return std::nullopt;
   return kept;
 }

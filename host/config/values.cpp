@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 
+#include "host/base/time_text.h"
 #include "host/config/text.h"
 
 namespace modhost::host {
@@ -26,6 +27,12 @@ std::optional<std::int64_t> integerFrom(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
+}
+
+std::optional<WallTime> timeFrom(const std::string& text) {
+  constexpr std::size_t kWithoutMilliseconds = 20;
+  if (text.size() != kWithoutMilliseconds) return wallTimeFrom(text);
+  return wallTimeFrom(text.substr(0, kWithoutMilliseconds - 1) + ".000Z");
 }
 
 std::optional<std::int64_t> sizeFrom(std::string_view text) {

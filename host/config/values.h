@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "host/base/clock.h"
+
 namespace modhost::host {
 
 // Decimal digits with an optional minus. nullopt for anything else, here and below.
@@ -15,6 +17,9 @@ std::optional<std::int64_t> integerFrom(std::string_view text);
 std::optional<std::int64_t> sizeFrom(std::string_view text);
 // The largest unit that says exactly this: 1536KiB, not 1.5MiB.
 std::string sizeText(std::int64_t bytes);
+
+// "2026-12-31T00:00:00Z", or with milliseconds: "2026-12-31T00:00:00.500Z".
+std::optional<WallTime> timeFrom(const std::string& text);
 
 struct HostPort {
   std::string host;  // without the brackets of an IPv6 address

@@ -23,8 +23,9 @@ constexpr std::array<Row, kAnswers> kRows{{
     {Answer::kParked, {200, "OK", "parked", "", true}},
     {Answer::kHealthy, {200, "OK", "healthy", ""}},
     {Answer::kNoSignature, {400, "Bad Request", "no_signature", "Missing signature headers"}},
-    // One text for the three: a stranger learns nothing of which it was. The log and the label say.
+    // One text for the four: a stranger learns nothing of which it was. The log and the label say.
     {Answer::kWrongSignature, {400, "Bad Request", "wrong_signature", "Invalid signature"}},
+    {Answer::kExpiredSecret, {400, "Bad Request", "expired_secret", "Invalid signature"}},
     {Answer::kBadTimestamp, {400, "Bad Request", "bad_timestamp", "Invalid signature"}},
     {Answer::kStaleTimestamp, {400, "Bad Request", "stale_timestamp", "Invalid signature"}},
     {Answer::kMalformed, {400, "Bad Request", "malformed", "Malformed request"}},

@@ -18,6 +18,7 @@ enum class Answer {
   kHealthy,         // GET /health
   kNoSignature,     // one of the two signature headers is missing or empty
   kWrongSignature,  // no secret makes this signature of this body
+  kExpiredSecret,   // only a secret whose time is over makes it
   kBadTimestamp,    // not a positive integer
   kStaleTimestamp,  // older than the tolerance
   kMalformed,       // not HTTP as this host reads it

@@ -256,7 +256,9 @@ GateLimits gateLimits(const IngressSettings& settings) {
 
 void checkSettings(const IngressSettings& settings) {
   const auto& secrets = settings.secrets;
-  const bool an_empty_one = std::find(secrets.begin(), secrets.end(), "") != secrets.end();
+  const bool an_empty_one =
+      std::any_of(secrets.begin(), secrets.end(),
+                  [](const SigningSecret& secret) { return secret.text.empty(); });
   if (secrets.empty() || an_empty_one) {
     throw StartupError("", "webhook.secrets: none, or an empty one; anybody could sign for it");
   }
@@ -326,6 +328,7 @@ void Ingress::start() {
 }
 
 void Ingress::apply(const IngressSettings& settings) { impl_->webhook.apply(settings); }
+SecretCounts Ingress::secrets() const { return impl_->webhook.secrets(); }
 
 void Ingress::drain() { impl_->webhook.drain(); }
 

@@ -20,6 +20,7 @@
 #include "host/base/clock.h"
 #include "host/base/metrics.h"
 #include "host/inbox/inbox.h"
+#include "host/ingress/signature.h"
 #include "host/routes/route_table.h"
 
 namespace modhost::host {
@@ -31,9 +32,9 @@ struct IngressSettings {
   std::string listen_host = "0.0.0.0";
   int listen_port = 8080;  // 0: any free one; port() tells
   std::string path = "/webhook";
-  std::vector<std::string> secrets;  // at least one, none empty
-  Milliseconds tolerance{300'000};   // of X-Unique-Created-At; 0: off
-  Milliseconds max_event_age{0};     // of the body's createdAt; older ones are parked; 0: off
+  std::vector<SigningSecret> secrets;  // at least one, none empty
+  Milliseconds tolerance{300'000};     // of X-Unique-Created-At; 0: off
+  Milliseconds max_event_age{0};       // of the body's createdAt; older ones are parked; 0: off
   Unrouted unrouted = Unrouted::kCount;
 
   std::size_t max_body_bytes = 8 * 1024 * 1024;  // 413 beyond
@@ -65,6 +66,9 @@ class Ingress {
   // Takes secrets, tolerance, max_event_age and unrouted of `settings` for requests that are verified
   // from now on; nothing else of it. The secrets are as the constructor wants them.
   void apply(const IngressSettings& settings);
+
+  // How many secrets there are, and how many of them have expired.
+  SecretCounts secrets() const;
 
   // From now on every webhook is answered 503 with Retry-After. Never undone.
   void drain();

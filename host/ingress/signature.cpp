@@ -31,10 +31,12 @@ bool olderThan(std::int64_t seconds, Milliseconds tolerance, WallTime now) {
 
 }  // namespace
 
-SignatureCheck::SignatureCheck(const std::vector<std::string>& secrets, Milliseconds tolerance)
+SignatureCheck::SignatureCheck(const std::vector<SigningSecret>& secrets, Milliseconds tolerance)
     : tolerance_(tolerance) {
   keys_.reserve(secrets.size());
-  for (const std::string& secret : secrets) keys_.emplace_back(secret);
+  for (const SigningSecret& secret : secrets) {
+    keys_.push_back({HmacKey(secret.text), secret.expires});
+  }
 }
 
 SignatureVerdict SignatureCheck::verify(const SignatureHeaders& headers, std::string_view body,
@@ -42,22 +44,31 @@ SignatureVerdict SignatureCheck::verify(const SignatureHeaders& headers, std::st
   if (missing(headers.signatures) || missing(headers.timestamps)) return SignatureVerdict::kMissing;
   if (headers.signatures.size() > 1 || headers.timestamps.size() > 1)
     return SignatureVerdict::kWrong;
-  if (!signedByAnySecret(headers.signatures.front(), body)) return SignatureVerdict::kWrong;
+  const SignatureVerdict verdict = verdictOf(headers.signatures.front(), body, now);
+  if (verdict != SignatureVerdict::kVerified) return verdict;
   const auto seconds = unixSeconds(headers.timestamps.front());
   if (!seconds) return SignatureVerdict::kBadTimestamp;
   const bool stale = tolerance_.count() > 0 && olderThan(*seconds, tolerance_, now);
   return stale ? SignatureVerdict::kStale : SignatureVerdict::kVerified;
 }
 
-bool SignatureCheck::signedByAnySecret(std::string_view signature, std::string_view body) const {
+SecretCounts SignatureCheck::countSecrets(WallTime now) const {
+  const auto expired = std::count_if(keys_.begin(), keys_.end(),
+                                     [now](const Key& key) { return key.expires <= now; });
+  return {keys_.size(), static_cast<std::size_t>(expired)};
+}
+
+SignatureVerdict SignatureCheck::verdictOf(std::string_view signature, std::string_view body,
+                                           WallTime now) const {
   const std::optional<Digest> given = digestFromHex(signature);
-  if (!given) return false;
-  bool matches = false;
-  for (const HmacKey& key : keys_) {
-    const bool fits = equalConstantTime(key.sign(body), *given);
-    matches = matches || fits;
+  if (!given) return SignatureVerdict::kWrong;
+  SignatureVerdict verdict = SignatureVerdict::kWrong;
+  for (const Key& one : keys_) {
+    const bool fits = equalConstantTime(one.key.sign(body), *given);
+    if (!fits || verdict == SignatureVerdict::kVerified) continue;
+    verdict = now < one.expires ? SignatureVerdict::kVerified : SignatureVerdict::kExpired;
   }
-  return matches;
+  return verdict;
 }
 
 }  // namespace modhost::host

@@ -23,6 +23,8 @@ Answer refusal(SignatureVerdict verdict) {
   switch (verdict) {
     case SignatureVerdict::kMissing:
       return Answer::kNoSignature;
+    case SignatureVerdict::kExpired:
+      return Answer::kExpiredSecret;
     case SignatureVerdict::kBadTimestamp:
       return Answer::kBadTimestamp;
     case SignatureVerdict::kStale:
@@ -79,6 +81,8 @@ void Webhook::apply(const IngressSettings& settings) {
   MutexLock lock(mutex_);
   rules_.swap(next);
 }
+
+SecretCounts Webhook::secrets() const { return rules()->signature.countSecrets(clock_.wallNow()); }
 
 std::variant<WebhookReply, Storable> Webhook::judge(WebhookRequest request) {
   if (draining_) return WebhookReply{Answer::kDraining, {}};

@@ -56,6 +56,7 @@ class Webhook {
 
   // Takes secrets, tolerance, max_event_age and unrouted of `settings` for what comes from now on.
   void apply(const IngressSettings& settings);
+  SecretCounts secrets() const;
 
   void drain() { draining_ = true; }
   bool draining() const { return draining_; }

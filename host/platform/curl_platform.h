@@ -20,6 +20,10 @@ struct PlatformClientSettings {
   std::string app_id;                      // x-app-id
   std::string api_version = "2023-12-06";  // x-api-version
   std::string ca_file;                     // PEM file of trusted authorities; empty: the system's
+  // scheme://[user:password@]host[:port] that every call goes by; empty: straight, whatever
+  // variables such as https_proxy say. The platform's key is for the platform alone: an https call
+  // is tunnelled.
+  std::string proxy;
   RetrySchedule retry;
   int connections_max = 256;         // also the calls on the wire at once; further ones wait
   std::size_t waiting_max = 16'384;  // calls in here at most; one more ends as kUnavailable at once

@@ -54,6 +54,7 @@ CurlTry::~CurlTry() { curl_easy_cleanup(easy_); }
 
 void CurlTry::setWhatStays() {
   setProtocol();
+  setProxy();
   setCallbacks();
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, "modhost/" MODHOST_VERSION);
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
@@ -77,7 +78,15 @@ void CurlTry::setProtocol() {
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
   if (!settings_.ca_file.empty()) {
     curl_easy_setopt(easy_, CURLOPT_CAINFO, settings_.ca_file.c_str());
+    curl_easy_setopt(easy_, CURLOPT_PROXY_CAINFO, settings_.ca_file.c_str());
   }
+}
+
+// Both set even when empty, or libcurl would ask the environment.
+void CurlTry::setProxy() {
+  curl_easy_setopt(easy_, CURLOPT_PROXY, settings_.proxy.c_str());
+  curl_easy_setopt(easy_, CURLOPT_NOPROXY, "");
+  curl_easy_setopt(easy_, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
 }
 
 void CurlTry::setCallbacks() {

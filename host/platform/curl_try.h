@@ -43,6 +43,7 @@ class CurlTry {
   static std::size_t onHeader(char* data, std::size_t, std::size_t size, void* self);
   void setWhatStays();
   void setProtocol();
+  void setProxy();
   void setCallbacks();
   void linkHeaders();
   void setMethodAndBody(const PlatformRequest& request);

@@ -113,7 +113,7 @@ void checkBits(const SignatureCheck& check, const SignatureHeaders& headers,
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace modhost::host;
-  static const SignatureCheck strict(kSecrets, Milliseconds(kToleranceMs));
+  static const SignatureCheck strict({kSecrets[0], kSecrets[1]}, Milliseconds(kToleranceMs));
   static const SignatureCheck ageless({kSecrets[1], kSecrets[0]}, Milliseconds(0));
   FuzzInput input(data, size);
   const std::string modes(input.line());

@@ -13,6 +13,10 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+const std::string kSecretsAccepted =
+    "a list of non-empty secrets without control characters, each as text or as a mapping with "
+    "secret and expires, 1 to 8 of them";
+
 TEST_SUITE_BEGIN("config");
 
 TEST_CASE("settings: a file with only what is required has the documented defaults") {
@@ -39,7 +43,8 @@ TEST_CASE("settings: a file with only what is required has the documented defaul
 TEST_CASE("settings: every notation of a value is read") {
   const Settings settings = loaded(
       "listen: \"[::1]:0\"\nadmin: off\n"
-      "webhook: {secrets: [0123, \"b\"], tolerance: 1500ms, max_body: 512KiB, max_event_age: 2h}\n"
+      "webhook: {secrets: [0123, \"bcd\"], tolerance: 1500ms, max_body: 512KiB, max_event_age: "
+      "2h}\n"
       "platform: {api_key: 42, app_id: 007, tries: \"2\", reply_max: 1MiB}\n"
       "inbox: {retention: 7d, disk_free_min: 0, keep_bodies: true}\ngate:\nworker: {stop_grace: "
       "0}\n"
@@ -51,7 +56,9 @@ TEST_CASE("settings: every notation of a value is read") {
   CHECK(settings.listen_host == "::1");
   CHECK(settings.listen_port == 0);
   CHECK_FALSE(settings.admin_enabled);
-  CHECK(settings.webhook.secrets == std::vector<std::string>{"0123", "b"});
+  REQUIRE(settings.webhook.secrets.size() == 2);
+  CHECK(settings.webhook.secrets[0].text == "0123");
+  CHECK(settings.webhook.secrets[1].text == "bcd");
   CHECK(settings.webhook.tolerance == milliseconds(1500));
   CHECK(settings.webhook.max_body_bytes == 512 * 1024);
   CHECK(settings.webhook.max_event_age == hours(2));
@@ -145,7 +152,8 @@ TEST_CASE("settings: an unknown key is refused with the nearest known one") {
   CHECK(refusal(minimal("modules: [{id: a, retries: 3}]\n")) ==
         "modules.yaml:3:19: unknown key \"modules[0].retries\"; did you mean modules[0].retry? "
         "accepted here: id, "
-        "path, isolation, concurrency, timeout, order_by, answers, retry, config, platform_calls");
+        "path, sha256, isolation, concurrency, timeout, order_by, answers, retry, config, "
+        "platform_calls");
   CHECK(refusal(minimal("zzzzzzzz: 1\n"))
             .rfind("modules.yaml:3:1: unknown key \"zzzzzzzz\"; accepted here:", 0) == 0);
 }
@@ -209,9 +217,7 @@ TEST_CASE("settings: what is required and missing is named where it belongs") {
             "modules.yaml:1:1: the file is no mapping; accepted: a mapping with listen", 0) == 0);
   CHECK(refusal("# nothing\n").rfind("modules.yaml:1:1: the file is no mapping", 0) == 0);
   CHECK(refusal("webhook: {path: /w}\n") ==
-        "modules.yaml:1:10: webhook.secrets is missing; accepted: a list of non-empty secrets "
-        "without control "
-        "characters, 1 to 8 of them");
+        "modules.yaml:1:10: webhook.secrets is missing; accepted: " + kSecretsAccepted);
   CHECK(refusal("webhook: {secrets: [a]}\nplatform:\n") ==
         "modules.yaml:1:1: platform.api_key is missing; accepted: non-empty text without control "
         "characters");
@@ -226,18 +232,16 @@ TEST_CASE("settings: an empty secret is refused and no secret is ever quoted") {
   const Variable empty("MODHOST_TEST_EMPTY", "");
 
   CHECK(refusal("webhook: {secrets: [a, \"${MODHOST_TEST_EMPTY}\"]}\n") ==
-        "modules.yaml:1:24: webhook.secrets[1] is empty (\"${MODHOST_TEST_EMPTY}\"); accepted: a "
-        "list of non-empty "
-        "secrets without control characters, 1 to 8 of them");
+        "modules.yaml:1:24: webhook.secrets[1] is empty (\"${MODHOST_TEST_EMPTY}\"); accepted: " +
+            kSecretsAccepted);
   CHECK(refusal("webhook: {secrets: []}\n")
             .rfind("modules.yaml:1:20: webhook.secrets is a list of 0; ", 0) == 0);
   CHECK(refusal("webhook: {secrets: [~]}\n")
             .rfind("modules.yaml:1:21: webhook.secrets[0] is nothing; ", 0) == 0);
   CHECK(refusal("webhook: {secrets: hunter2}\n").find("hunter2") == std::string::npos);
   CHECK(refusal("webhook: {secrets: [\"hunter2\\n\"]}\n") ==
-        "modules.yaml:1:21: webhook.secrets[0] is text that is not shown; accepted: a list of "
-        "non-empty secrets "
-        "without control characters, 1 to 8 of them");
+        "modules.yaml:1:21: webhook.secrets[0] is text that is not shown; accepted: " +
+            kSecretsAccepted);
 }
 
 TEST_CASE("settings: ids and routes and calls are held to their form") {
@@ -353,30 +357,32 @@ TEST_CASE("settings: rules between two keys are held") {
 
 TEST_CASE("settings: what is accepted but hardly meant is warned about") {
   ConfigFile file(
-      "webhook: {secrets: [whsec_..., s3cr3t-for-tests]}\n"
-      "platform: {api_base: http://api.example, api_key: k3y-for-tests, app_id: a}\nmodules: [{id: "
-      "m}]\n");
+      "webhook: {secrets: [s3cr3t-for-tests]}\n"
+      "platform: {api_base: http://api.example, api_key: \"'k3y'\", app_id: a, allow_plain_http: "
+      "true}\nmodules: [{id: m}]\n");
 
   std::vector<std::string> warnings = file.load().warnings;
   for (std::string& line : warnings) line = replaced(line, file.path(), "f");
 
   CHECK(warnings == std::vector<std::string>{
-                        "f:1:21: webhook.secrets[0] looks like a placeholder, not like a secret",
+                        "f:2:51: platform.api_key begins and ends with a quote; is that meant?",
                         "f:2:22: platform.api_base is plain http: the key and every chat travel "
-                        "readable; use https",
+                        "readable",
                         "f:3:11: modules[0] (m) gets no event: no route leads to it",
                         "f:1:1: routes is empty: every event is unrouted"});
 }
 
-TEST_CASE("settings: plain http on loopback or with a placeholder key is not warned about") {
-  for (const char* platform : {"api_base: \"http://127.0.0.1:1\", api_key: k3y",
-                               "api_base: \"http://localhost\", api_key: k3y",
-                               "api_base: \"http://[::1]:80/x\", api_key: k3y"}) {
-    const auto settings =
-        loaded("webhook: {secrets: [abc]}\nplatform: {app_id: a, " + std::string(platform) +
-               "}\nmodules: [{id: m}]\nroutes: [{event: e, to: m}]\n");
-    CHECK(settings.warnings.empty());
+TEST_CASE("settings: plain http is for loopback or for who asks for it") {
+  const auto platform = [](const std::string& more) {
+    return "webhook: {secrets: [abc]}\nplatform: {app_id: a, api_key: k3y, " + more +
+           "}\nmodules: [{id: m}]\nroutes: [{event: e, to: m}]\n";
+  };
+  for (const char* base : {"http://127.0.0.1:1", "http://localhost", "http://[::1]:80/x"}) {
+    CHECK(loaded(platform("api_base: \"" + std::string(base) + "\"")).warnings.empty());
   }
+  CHECK(refusal(platform("api_base: http://api.example"))
+            .find("platform.api_base is plain http to another machine") != std::string::npos);
+  CHECK(refusal(platform("api_base: http://api.example, allow_plain_http: true")) == "accepted");
 }
 
 TEST_CASE("settings: the admin port is another than the webhook's") {

@@ -53,13 +53,30 @@ TEST_SUITE("ingress") {
   }
 
   TEST_CASE("signature: any of the secrets may have signed") {
-    for (const std::vector<std::string>& secrets :
-         {std::vector<std::string>{"other", kSecret}, std::vector<std::string>{kSecret, "other"}}) {
+    for (const std::vector<SigningSecret>& secrets :
+         {std::vector<SigningSecret>{"other", kSecret},
+          std::vector<SigningSecret>{kSecret, "other"}}) {
       const SignatureCheck check(secrets, Milliseconds(300'000));
       CHECK(check.verify({{kSignature1}, {kNowText}}, kBody1, kNow) == SignatureVerdict::kVerified);
     }
     const SignatureCheck none({"other", "another"}, Milliseconds(300'000));
     CHECK(none.verify({{kSignature1}, {kNowText}}, kBody1, kNow) == SignatureVerdict::kWrong);
+  }
+
+  TEST_CASE("signature: a secret verifies until it expires and then is called expired") {
+    const SigningSecret ends{kSecret, kNow + Milliseconds(1)};
+    const SigningSecret ended{kSecret, kNow};
+    const auto verdict = [](std::vector<SigningSecret> secrets, WallTime now) {
+      return SignatureCheck(secrets, Milliseconds(0))
+          .verify({{kSignature1}, {kNowText}}, kBody1, now);
+    };
+
+    CHECK(verdict({ends}, kNow) == SignatureVerdict::kVerified);
+    CHECK(verdict({ends}, kNow + Milliseconds(1)) == SignatureVerdict::kExpired);
+    CHECK(verdict({ended, "other"}, kNow) == SignatureVerdict::kExpired);
+    CHECK(verdict({"other", ended}, kNow) == SignatureVerdict::kExpired);
+    CHECK(verdict({ended, kSecret}, kNow) == SignatureVerdict::kVerified);
+    CHECK(verdict({kSecret, ended}, kNow) == SignatureVerdict::kVerified);
   }
 
   TEST_CASE("signature: every digit counts and anything else is wrong") {
