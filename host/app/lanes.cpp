@@ -50,6 +50,7 @@ ModuleSettings moduleSettings(const Settings::Module& module) {
   ModuleSettings made;
   made.id = module.id;
   made.path = module.path;
+  made.sha256 = module.sha256;
   made.isolation = module.isolation == "in_process" ? Isolation::kInProcess : Isolation::kWorker;
   made.concurrency = module.concurrency;
   made.config_json = module.config_json;

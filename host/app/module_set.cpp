@@ -60,7 +60,7 @@ const char* endWord(bool still_mapped) { return still_mapped ? "still mapped" : 
 // refuse.
 Isolation trialIsolation(const ModuleSettings& module, const RunnerSettings& runner_settings,
                          Clock& clock) {
-  const auto description = inspectModule(module.path, runner_settings, clock);
+  const auto description = inspectModule(module.path, module.sha256, runner_settings, clock);
   const bool both = description.ok() && description.value().worker_allowed &&
                     description.value().in_process_allowed;
   return both ? Isolation::kWorker : module.isolation;

@@ -9,7 +9,9 @@
 
 #include "host/app/process.h"
 #include "host/app/wiring.h"
+#include "host/base/startup_error.h"
 #include "host/cli/cli.h"
+#include "host/config/pins.h"
 #include "host/modules/runner_factory.h"
 
 namespace modhost::host {
@@ -41,11 +43,24 @@ std::string configuredAs(const Settings& settings, const std::string& file) {
   return "not configured";
 }
 
+const Settings::Module* entryOf(const Settings& settings, const std::string& file) {
+  for (const Settings::Module& module : settings.modules) {
+    if (module.path == file) return &module;
+  }
+  return nullptr;
+}
+
+std::string pinnedAs(const Settings::Module* entry) {
+  if (entry == nullptr) return "";
+  return entry->sha256.empty() ? " (not pinned)" : " (pinned)";
+}
+
 void printModule(const ModuleDescription& module, const std::string& file,
-                 const std::string& configured) {
+                 const std::string& configured, const std::string& sum) {
   std::printf("%s %s (%s)\n", module.id.c_str(), module.version.c_str(), configured.c_str());
   if (!module.description.empty()) std::printf("  %s\n", module.description.c_str());
   std::printf("  file         %s\n", file.c_str());
+  std::printf("  sha256       %s\n", sum.c_str());
   std::printf("  events       %s\n", module.event_types.empty()
                                          ? "none named; the routes decide"
                                          : joined(module.event_types).c_str());
@@ -60,15 +75,43 @@ int listModules(const std::string& config) {
   SystemClock clock;
   int unusable = 0;
   for (const std::string& file : moduleFiles(settings)) {
-    const auto module = inspectModule(file, runnerSettings(settings), clock);
-    if (module.ok()) {
-      printModule(module.value(), file, configuredAs(settings, file));
+    const Settings::Module* entry = entryOf(settings, file);
+    const auto digest = moduleDigest(file);
+    const auto module =
+        inspectModule(file, entry == nullptr ? "" : entry->sha256, runnerSettings(settings), clock);
+    if (module.ok() && digest.ok()) {
+      printModule(module.value(), file, configuredAs(settings, file),
+                  digest.value() + pinnedAs(entry));
     } else {
       std::printf("%s\n", module.error().message.c_str());
       ++unusable;
     }
   }
   return unusable == 0 ? 0 : 1;
+}
+
+// What is written is what lies there now, whoever put it there: the operator says that it is trusted.
+int pinAll(const std::string& config) {
+  protectSecrets();
+  const Settings settings = loadSettings(config);
+  Pins pins;
+  for (const Settings::Module& module : settings.modules) {
+    const auto digest = moduleDigest(module.path);
+    if (!digest.ok()) throw StartupError(module.where, digest.error().message);
+    pins.push_back(digest.value());
+  }
+  const bool changed = pinModules(config, pins);
+  for (std::size_t i = 0; i < pins.size(); ++i) {
+    const Settings::Module& module = settings.modules[i];
+    const std::string& sum = pins[i];
+    const bool same = module.sha256 == sum;
+    std::printf("%s %s%s\n", module.id.c_str(), sum.c_str(),
+                same                    ? " (as before)"
+                : module.sha256.empty() ? " (new)"
+                                        : (" (was " + module.sha256 + ")").c_str());
+  }
+  if (changed) std::printf("%s has changed; modhost reload takes it over\n", config.c_str());
+  return 0;
 }
 
 }  // namespace
@@ -80,8 +123,14 @@ void addModulesCommand(CLI::App& app, Command& chosen) {
                          "one would not load.\n"
                          "Each is looked at in a process of its own. Exit 1 when one is unusable.");
   auto config = std::make_shared<std::string>("modules.yaml");
+  auto pin = std::make_shared<bool>(false);
   command->add_option("-c,--config", *config, "The configuration file")->capture_default_str();
-  command->callback([config, &chosen] { chosen = [config] { return listModules(*config); }; });
+  command->add_flag("--pin", *pin,
+                    "Write the SHA-256 of every configured module's file into the configuration, "
+                    "so that no other file is loaded");
+  command->callback([config, pin, &chosen] {
+    chosen = [config, pin] { return *pin ? pinAll(*config) : listModules(*config); };
+  });
 }
 
 }  // namespace modhost::host

@@ -71,9 +71,11 @@ class Composer final : public YAML::EventHandler {
   void OnSequenceEnd() override { close(); }
 
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
+                  YAML::EmitterStyle::value style) override {
     refuseTag(mark, tag);
-    open(newNode(YamlNode::Kind::kMap, mark), anchor);
+    YamlNode node = newNode(YamlNode::Kind::kMap, mark);
+    node.flow = style == YAML::EmitterStyle::Flow;
+    open(std::move(node), anchor);
   }
   void OnMapEnd() override { close(); }
 

@@ -29,6 +29,7 @@ struct YamlNode {
   Kind kind = Kind::kNull;
   Mark mark;
   bool quoted = false;  // a quoted scalar, a block scalar or a !!str: text, whatever it looks like
+  bool flow = false;    // a map written {…}
   bool from_variable = false;       // `text` came (partly) out of a variable and must not be shown
   std::string written;              // kScalar: as it stands in the file
   std::string text;                 // kScalar: with its variables filled in

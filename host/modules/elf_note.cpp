@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "host/base/fd.h"
+#include "host/base/file_trust.h"
 
 // A note lies in a PT_NOTE segment (and, unless stripped, an SHT_NOTE section) as
 //   u32 name_size, u32 description_size, u32 type, name padded, description padded
@@ -201,6 +202,14 @@ Result<void> checkAbi(const ModuleNote& note) {
 constexpr const char* kNotFound =
     "not found; modules_dir, or the module's own path, says where it should be";
 
+// Its code will run with the host's rights, or be handed its users' chats.
+std::string strangersFault(int fd) {
+  const auto rights = rightsOf(fd);
+  if (!rights) return std::strerror(errno);
+  const std::string owner = ownerFault(*rights, ownIds());
+  return owner.empty() ? writersFault(*rights, ownIds()) : owner;
+}
+
 Result<std::string> readModuleFile(const std::string& path) {
   const auto failed = [&](const std::string& what) { return invalid(path + ": " + what); };
   // Not blocking, since opening a pipe would wait for its writer.
@@ -209,6 +218,8 @@ Result<std::string> readModuleFile(const std::string& path) {
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return failed(std::strerror(errno));
   if (!S_ISREG(status.st_mode)) return failed("not a regular file");
+  const std::string fault = strangersFault(fd.get());
+  if (!fault.empty()) return failed(fault);
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size > kModuleFileBytesMax) {
     return failed("larger than " + std::to_string(kModuleFileBytesMax) + " bytes");

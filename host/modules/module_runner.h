@@ -21,7 +21,8 @@ enum class Isolation { kWorker = 1, kInProcess };
 // What modules.yaml says about one module, as far as running it goes.
 struct ModuleSettings {
   std::string id;
-  std::string path;  // of the .so
+  std::string path;    // of the .so
+  std::string sha256;  // of the file, in hex; empty: any
   Isolation isolation = Isolation::kWorker;
   int concurrency = 0;       // 0: what the module's descriptor declares
   std::string config_json;   // object as JSON text, already with the schema's defaults or not

@@ -1,6 +1,10 @@
 #include "host/modules/runner_factory.h"
 
+#include <strings.h>
+
+#include "host/base/crypto.h"
 #include "host/modules/config_schema.h"
+#include "host/modules/elf_note.h"
 #include "host/modules/in_process_runner.h"
 #include "host/modules/library.h"
 
@@ -15,10 +19,19 @@ Error about(const std::string& place, const Error& error) {
   return place.empty() ? error : Error{error.kind, place + ": " + error.message};
 }
 
-Result<ModuleCopy> copyOf(const std::string& path, const RunnerSettings& settings) {
+bool isPinned(const std::string& digest, const std::string& sha256) {
+  return sha256.empty() || ::strcasecmp(digest.c_str(), sha256.c_str()) == 0;
+}
+
+Result<ModuleCopy> copyOf(const std::string& path, const std::string& sha256,
+                          const RunnerSettings& settings) {
   const Result<RunDir> run_dir = RunDir::open(settings.run_dir);
   if (!run_dir.ok()) return run_dir.error();
-  return ModuleCopy::make(path, run_dir.value());
+  Result<ModuleCopy> copy = ModuleCopy::make(path, run_dir.value());
+  if (!copy.ok() || isPinned(copy.value().digest(), sha256)) return copy;
+  return invalid(path + ": found a file with SHA-256 " + copy.value().digest() +
+                 "; the configuration accepts " + sha256 +
+                 " alone (modhost modules --pin takes over a file you trust)");
 }
 
 // What the operator asks for against what the module says it can do.
@@ -96,7 +109,7 @@ RunnerResult startWorker(const ModuleSettings& settings, ModuleCopy copy,
 Result<ModuleCopy> copyModule(const ModuleSettings& settings,
                               const RunnerSettings& runner_settings) {
   const std::string& where = settings.config_where;
-  Result<ModuleCopy> copy = copyOf(settings.path, runner_settings);
+  Result<ModuleCopy> copy = copyOf(settings.path, settings.sha256, runner_settings);
   if (!copy.ok()) return about(where, copy.error());
   if (copy.value().note().id == settings.id) return copy;
   return about(where, invalid(settings.path + ": found module " + copy.value().note().id +
@@ -119,11 +132,17 @@ RunnerResult makeRunner(const ModuleSettings& settings, const RunnerSettings& ru
   return makeRunner(settings, copy.take(), runner_settings, metrics, clock);
 }
 
-Result<ModuleDescription> inspectModule(const std::string& path,
+Result<ModuleDescription> inspectModule(const std::string& path, const std::string& sha256,
                                         const RunnerSettings& runner_settings, Clock& clock) {
-  const Result<ModuleCopy> copy = copyOf(path, runner_settings);
+  const Result<ModuleCopy> copy = copyOf(path, sha256, runner_settings);
   if (!copy.ok()) return copy.error();
   return describeInWorker(copy.value(), runner_settings.worker, clock);
+}
+
+Result<std::string> moduleDigest(const std::string& path) {
+  const Result<std::string> bytes = readModuleFile(path);
+  if (!bytes.ok()) return bytes.error();
+  return hex(sha256(bytes.value()));
 }
 
 }  // namespace modhost::host

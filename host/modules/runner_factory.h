@@ -38,8 +38,12 @@ Result<std::unique_ptr<ModuleRunner>> makeRunner(const ModuleSettings& settings,
                                                  Metrics& metrics, Clock& clock);
 
 // What the file says of itself, without an instance: its note, then its descriptor, which a worker
-// process reads. For `modhost check` and listings. Errors as of makeRunner().
-Result<ModuleDescription> inspectModule(const std::string& path,
+// process reads. Nothing of a file with another SHA-256 than `sha256` runs; empty: any. For
+// `modhost check` and listings. Errors as of makeRunner().
+Result<ModuleDescription> inspectModule(const std::string& path, const std::string& sha256,
                                         const RunnerSettings& runner_settings, Clock& clock);
+
+// The SHA-256 of a module's file, in hex. kInvalid: it is none that may be loaded.
+Result<std::string> moduleDigest(const std::string& path);
 
 }  // namespace modhost::host

@@ -91,6 +91,30 @@ TEST_CASE("startup: check accepts what run would and masks the secrets") {
   CHECK(shown.find("key-of-the-test") == std::string::npos);
 }
 
+TEST_CASE("startup: pinned modules are the pinned files or the host does not start") {
+  HostProcess host(kNoPlatform);
+  host.configure(mainJobModules(host, "worker"));
+  const std::string before = fileText(host.file("modules.yaml"));
+
+  CHECK(host.run({"modules", "--pin"}).exit_status == 0);
+  const std::string pinned = fileText(host.file("modules.yaml"));
+  CHECK(pinned != before);
+  CHECK(host.run({"modules", "--pin"}).exit_status == 0);
+  CHECK(fileText(host.file("modules.yaml")) == pinned);
+  CHECK(host.run({"check"}).exit_status == 0);
+  CHECK(host.run({"modules"}).exit_status == 0);
+  CHECK(host.output().find(" (pinned)") != std::string::npos);
+
+  const std::size_t sum = pinned.find("sha256: ") + 8;
+  writeFile(host.file("modules.yaml"),
+            pinned.substr(0, sum) + std::string(64, '0') + pinned.substr(sum + 64));
+  CHECK(host.run({"run"}).exit_status == 2);
+  CHECK(host.log().find("found a file with SHA-256 " + pinned.substr(sum, 64) +
+                        "; the configuration accepts " + std::string(64, '0') + " alone") !=
+        std::string::npos);
+  CHECK(host.run({"modules"}).exit_status == 1);
+}
+
 TEST_CASE("startup: a second host on the same inbox is refused") {
   RecordingPlatform platform;
   HostProcess host(platform.apiBase());

@@ -1,6 +1,7 @@
 #include "host/modules/runner_factory.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -85,7 +86,7 @@ TEST_SUITE("runner_factory") {
 
     CHECK(contains(harness.errorOf("hoards_on_load"), death));
     const auto inspected =
-        inspectModule(tinyModule("hoards_on_load"), harness.runners, harness.clock);
+        inspectModule(tinyModule("hoards_on_load"), "", harness.runners, harness.clock);
     REQUIRE_FALSE(inspected.ok());
     CHECK(contains(inspected.error().message, death));
 
@@ -110,11 +111,48 @@ TEST_SUITE("runner_factory") {
     CHECK(::dlopen(tinyModule("ok_module").c_str(), RTLD_NOW | RTLD_NOLOAD) == nullptr);
   }
 
+  TEST_CASE("runner_factory: a pinned module is the pinned file or is refused with both sums") {
+    for (const Isolation isolation : kBoth) {
+      Harness harness(isolation);
+      const std::string sum = moduleDigest(tinyModule("ok_module")).take();
+      ModuleSettings settings = harness.settingsOf("ok_module");
+      settings.sha256 = sum;
+      CHECK(harness.tryMake(settings).ok());
+
+      settings = harness.settingsOf("crashes_on_load");
+      settings.sha256 = sum;
+      const std::string error = harness.errorOf(settings);
+      CHECK(contains(error, "found a file with SHA-256 " +
+                                moduleDigest(tinyModule("crashes_on_load")).take() +
+                                "; the configuration accepts " + sum + " alone"));
+      const auto inspected = inspectModule(settings.path, sum, harness.runners, harness.clock);
+      REQUIRE_FALSE(inspected.ok());
+      CHECK(contains(inspected.error().message, "found a file with SHA-256"));
+      CHECK(std::filesystem::is_empty(harness.runners.run_dir));
+    }
+  }
+
+  TEST_CASE("runner_factory: a module's file that strangers can write or own is refused") {
+    Harness harness;
+    const TempFolder folder;
+    ModuleSettings settings = harness.settingsOf("ok_module");
+    settings.path = folder.file("m.so");
+    std::filesystem::copy_file(tinyModule("ok_module"), settings.path);
+    std::filesystem::permissions(settings.path, std::filesystem::perms(0757));
+
+    CHECK(contains(harness.errorOf(settings), "has mode 0757, so that every user may write it"));
+
+    std::filesystem::permissions(settings.path, std::filesystem::perms(0755));
+    if (::geteuid() == 0 && ::chown(settings.path.c_str(), 12345, 0) == 0) {
+      CHECK(contains(harness.errorOf(settings), "belongs to user 12345; accepted: root"));
+    }
+  }
+
   TEST_CASE(
       "runner_factory: inspection tells what a module says of itself and leaves nothing behind") {
     Harness harness;
     const Result<ModuleDescription> about =
-        inspectModule(tinyModule("configured"), harness.runners, harness.clock);
+        inspectModule(tinyModule("configured"), "", harness.runners, harness.clock);
 
     REQUIRE(about.ok());
     CHECK(about.value().id == "configured");
