@@ -89,6 +89,7 @@ int runCommandLine(int argc, char** argv) {
   addReloadCommand(app, chosen);
   addStatusCommand(app, chosen);
   addEventsCommand(app, chosen);
+  addInboxCommand(app, chosen);
   addAskCommand(app, chosen);
   addSendCommand(app, chosen);
   addSandboxCommand(app, chosen);

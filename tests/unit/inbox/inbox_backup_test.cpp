@@ -1,0 +1,127 @@
+#include "host/inbox/inbox_backup.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "host/inbox/inbox_check.h"
+#include "tests/contract/inbox_means.h"
+
+namespace modhost::host {
+namespace {
+
+struct Stage {
+  TempFolder folder;
+  FakeClock clock;
+  Metrics metrics;
+  std::string target = folder.file("backup.db");
+
+  std::string path() const { return folder.file("inbox.db"); }
+  std::unique_ptr<SqliteInbox> open(const std::string& file) {
+    SqliteInboxSettings settings;
+    settings.path = file;
+    settings.disk_free_min_bytes = 0;
+    auto opened = SqliteInbox::open(settings, clock, metrics);
+    REQUIRE(opened.ok());
+    return opened.take();
+  }
+  void accept(Inbox& inbox, const std::string& id) {
+    REQUIRE(inbox.accept(eventNamed(id, clock.wallNow()), std::vector<Target>{"a"}).ok());
+  }
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+      const std::string name = entry.path().filename();
+      if (name.rfind("backup", 0) == 0) names.push_back(name);
+    }
+    return names;
+  }
+};
+
+void damage(const std::string& path) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(5 * 4096);
+  file << std::string(4096, '\x5a');
+}
+
+}  // namespace
+
+TEST_SUITE("inbox") {
+  TEST_CASE(
+      "inbox backup: a copy beside the open inbox holds what was accepted and can be opened") {
+    Stage stage;
+    const auto inbox = stage.open(stage.path());
+    for (int i = 0; i < 20; ++i) stage.accept(*inbox, "evt_" + std::to_string(i));
+
+    const Result<InboxHoldings> holdings = backupInbox(stage.path(), stage.target, Overwrite::kNo);
+    stage.accept(*inbox, "evt_later");
+
+    REQUIRE(holdings.ok());
+    CHECK(holdings.value().waiting == 20);
+    CHECK(holdings.value().events == 20);
+    CHECK(holdings.value().newest == stage.clock.wallNow());
+    CHECK(stage.files() == std::vector<std::string>{"backup.db"});
+    struct stat status {};
+    REQUIRE(::stat(stage.target.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777u) == 0600);
+    const auto faults = checkInbox(stage.target);
+    REQUIRE(faults.ok());
+    CHECK(faults.value().empty());
+
+    const auto restored = stage.open(stage.target);
+    CHECK(restored->stats().take().waiting == 20);
+    const auto again =
+        restored->accept(eventNamed("evt_7", stage.clock.wallNow()), std::vector<Target>{"a"});
+    REQUIRE_FALSE(again.ok());
+    CHECK(again.error().kind == ErrorKind::kDuplicate);
+  }
+
+  TEST_CASE("inbox backup: what is there is replaced only when told to") {
+    Stage stage;
+    const auto inbox = stage.open(stage.path());
+    std::ofstream(stage.target) << "mine";
+
+    const auto refused = backupInbox(stage.path(), stage.target, Overwrite::kNo);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().message == stage.target +
+                                         ": is there already; accepted: another name, or --force "
+                                         "to replace it");
+    CHECK(std::filesystem::file_size(stage.target) == 4);
+
+    CHECK(backupInbox(stage.path(), stage.target, Overwrite::kYes).ok());
+    CHECK(checkInbox(stage.target).ok());
+    CHECK_FALSE(backupInbox(stage.path(), stage.path(), Overwrite::kYes).ok());
+  }
+
+  TEST_CASE("inbox backup: a failed copy leaves nothing and a killed one is no hindrance") {
+    Stage stage;
+    const std::string elsewhere = stage.folder.file("none/backup.db");
+    std::ofstream(stage.target + ".partial") << "half a copy";
+
+    CHECK_FALSE(backupInbox(stage.path(), stage.target, Overwrite::kNo).ok());
+    CHECK(stage.files().empty());
+    const auto inbox = stage.open(stage.path());
+    CHECK_FALSE(backupInbox(stage.path(), elsewhere, Overwrite::kNo).ok());
+    CHECK(backupInbox(stage.path(), stage.target, Overwrite::kNo).ok());
+  }
+
+  TEST_CASE("inbox backup: an inbox of a stopped host is copied and a damaged copy is told") {
+    Stage stage;
+    {
+      const auto inbox = stage.open(stage.path());
+      for (int i = 0; i < 200; ++i) stage.accept(*inbox, "evt_" + std::to_string(i));
+    }
+
+    CHECK(backupInbox(stage.path(), stage.target, Overwrite::kNo).take().waiting == 200);
+    damage(stage.target);
+
+    const auto faults = checkInbox(stage.target);
+    CHECK((!faults.ok() || !faults.value().empty()));
+  }
+}
+
+}  // namespace modhost::host
