@@ -18,6 +18,7 @@
 #include "host/app/reloader.h"
 #include "host/app/service.h"
 #include "host/app/signals.h"
+#include "host/app/start_check.h"
 #include "host/app/wiring.h"
 #include "host/base/log.h"
 #include "host/base/startup_error.h"
@@ -269,12 +270,8 @@ std::string address(const std::string& host, int port) {
 void logStart(const Settings& settings) {
   for (const std::string& variable : settings.variables) logInfo("config", "setting " + variable);
   for (const std::string& warning : settings.warnings) logWarn("config", warning);
-  const std::int64_t needed =
-      settings.gate.connections_max + settings.platform.connections_max + kFilesOfTheHost;
-  if (fileLimit() < needed) {
-    logWarn("app",
-            "the limit on open files is low; strangers' connections may take what calls need",
-            {{"limit", fileLimit()}, {"needed", needed}});
+  for (const std::string& warning : startWarnings(startFacts(settings, SystemClock().wallNow()))) {
+    logWarn("app", warning);
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "host/app/module_set.h"
 #include "host/app/process.h"
+#include "host/app/start_check.h"
 #include "host/cli/cli.h"
 
 namespace modhost::host {
@@ -29,6 +30,9 @@ int check(const CheckOptions& options) {
   protectSecrets();
   Settings settings = loadSettings(options.config);
   warnOfExpired(settings, SystemClock().wallNow());
+  const std::vector<std::string> about_here =
+      startWarnings(startFacts(settings, SystemClock().wallNow()));
+  settings.warnings.insert(settings.warnings.end(), about_here.begin(), about_here.end());
   checkModules(settings);
   for (const std::string& warning : settings.warnings)
     std::fprintf(stderr, "warning: %s\n", warning.c_str());

@@ -19,6 +19,9 @@ Result<std::unique_ptr<Database>> connectWriter(const SqliteInboxSettings& setti
     return Error{ErrorKind::kInvalid, "its journal mode can not be set to WAL"};
   }
   database->run("PRAGMA synchronous = FULL");
+  if (database->ask("PRAGMA synchronous") != "2") {
+    return Error{ErrorKind::kInvalid, "its commits can not be made to wait for the disk"};
+  }
   database->run("PRAGMA secure_delete = FAST");
   database->run("PRAGMA journal_size_limit = 67108864");
   if (Result<void> migrated = migrateInbox(*database); !migrated) return migrated.takeError();

@@ -1,11 +1,9 @@
 #include "host/inbox/inbox_file.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,6 +15,7 @@
 #include <utility>
 
 #include "host/base/log.h"
+#include "host/inbox/file_system.h"
 
 namespace modhost::host {
 namespace {
@@ -31,27 +30,16 @@ Error refusedByErrno(const std::string& path, const char* what) {
   return refused(path, std::string(what) + ": " + std::strerror(errno));
 }
 
-bool isNetwork(decltype(std::declval<struct statfs>().f_type) type) {
-  switch (static_cast<std::uint32_t>(type)) {
-    case NFS_SUPER_MAGIC:
-    case SMB_SUPER_MAGIC:
-    case CIFS_SUPER_MAGIC:
-    case SMB2_SUPER_MAGIC:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // SQLite gives the -wal and -shm files the mode of this one.
 Result<Fd> openPrivate(const std::string& path) {
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kMode));
   if (!file.valid()) return refusedByErrno(path, "cannot be opened");
   if (::fchmod(file.get(), kMode) != 0) return refusedByErrno(path, "cannot be made private");
-  struct statfs system {};
-  if (::fstatfs(file.get(), &system) != 0)
-    return refusedByErrno(path, "its file system is unknown");
-  if (isNetwork(system.f_type)) return refused(path, "lies on a network file system");
+  const Result<FileSystemVerdict> verdict = fileSystemOf(path);
+  if (!verdict) return refused(path, verdict.error().message);
+  if (verdict.value().trust == FileSystemTrust::kRefused) {
+    return refused(path, "lies on " + verdict.value().why + "; accepted: a local disk");
+  }
   return file;
 }
 

@@ -1,6 +1,8 @@
 // What can not start says so in one line, with the place, what was found and what is accepted, and
 // exits 2.
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -113,6 +115,37 @@ TEST_CASE("startup: pinned modules are the pinned files or the host does not sta
                         "; the configuration accepts " + std::string(64, '0') + " alone") !=
         std::string::npos);
   CHECK(host.run({"modules"}).exit_status == 1);
+}
+
+TEST_CASE("startup: what about the machine may cost events is said by check and by run") {
+  HostProcess host(kNoPlatform);
+  host.setInbox("{sqlite: {path: inbox.db}, disk_free_min: 1024GiB}");
+  host.configure("modules: []\nroutes: []\n");
+  const std::string warning = "bytes free, less than inbox.disk_free_min";
+
+  CHECK(host.run({"check"}).exit_status == 0);
+  CHECK(host.log().find(warning) != std::string::npos);
+  const std::size_t said = host.log().size();
+  host.start();
+  CHECK(host.log().find(warning, said) != std::string::npos);
+  CHECK(host.terminate().exit_status == 0);
+}
+
+TEST_CASE("startup: a folder that every user may write is refused at start and at a reload") {
+  HostProcess host(kNoPlatform);
+  host.configure("modules: []\nroutes: []\n");
+  host.start();
+  REQUIRE(::chmod(host.folder().c_str(), 0777) == 0);
+
+  host.signal(SIGHUP);
+
+  CHECK(eventually([&] {
+    return host.log().find("reload refused; everything stays as it was") != std::string::npos;
+  }));
+  CHECK(host.log().find(" has mode 0777, so that every user may write it") != std::string::npos);
+  CHECK(postWebhook(host.port(), userMessageEventBody("evt_1")).status == 200);
+  CHECK(host.terminate().exit_status == 0);
+  CHECK(host.run({"run"}).exit_status == 2);
 }
 
 TEST_CASE("startup: a second host on the same inbox is refused") {
