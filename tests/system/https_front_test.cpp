@@ -3,6 +3,8 @@
 #include <curl/curl.h>
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +12,7 @@
 #include <string>
 
 #include "host/base/crypto.h"
+#include "host/base/fd.h"
 #include "tests/support/events.h"
 #include "tests/support/host_process.h"
 
@@ -47,6 +50,15 @@ struct Slow {
 };
 
 // A proxy of TLS on a Unix socket, with a certificate of its own.
+// A socket's file is there a moment before somebody listens.
+bool accepts(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
 class Front {
  public:
   explicit Front(const HostProcess& host) : host_(host) {
@@ -67,7 +79,7 @@ class Front {
   void start(const std::vector<std::string>& arguments) {
     pid_ = startProcess(arguments, {{"HOME", host_.folder()}}, host_.file("front.out"),
                         host_.file("front.err"));
-    REQUIRE_MESSAGE(eventually([&] { return ::access(socket().c_str(), F_OK) == 0; }),
+    REQUIRE_MESSAGE(eventually([&] { return accepts(socket()); }),
                     fileText(host_.file("front.err")));
   }
 
@@ -89,6 +101,8 @@ class Front {
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket().c_str());
     curl_easy_setopt(curl, CURLOPT_CAINFO, certificate().c_str());
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    // As HTTP/2 an answer that comes before the whole body is an error to libcurl.
+    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));

@@ -182,7 +182,8 @@ TEST_SUITE("ingress") {
                  {R"({"event":"e","userId":5,"companyId":"c"})", "no string userId"},
                  {R"({"event":"e","userId":"u"})", "no string companyId"},
                  {"{\"event\":\"\xff\"}", "not UTF-8"},
-                 {std::string(5000, '['), "nested too deep"}};
+                 {std::string(5000, '['), "not an object"},
+                 {R"({"a":)" + std::string(5000, '['), "nested too deep"}};
 
     for (const auto& one : cases) {
       CAPTURE(one.body);
