@@ -68,14 +68,16 @@ wait_for "${pids[0]}" "$sandbox_port" sandbox
 pids+=($!)
 wait_for "${pids[1]}" "$port" host
 
-echo "sandbox  http://127.0.0.1:$sandbox_port/   (the chat page)"
-echo "host     http://127.0.0.1:$port/webhook   metrics http://127.0.0.1:$admin_port/metrics"
+echo "chat page        http://127.0.0.1:$sandbox_port/"
+echo "operator's page  http://127.0.0.1:$admin_port/"
+echo "webhooks go to   http://127.0.0.1:$port/webhook"
 echo
 echo "> $question"
 "$bin/modhost" ask "$question" --sandbox "http://127.0.0.1:$sandbox_port"
 [ -n "$once" ] && exit 0
 
 echo
+echo "Open the chat page in a browser, or stay here:"
 echo "Ask more:  $bin/modhost ask \"…\" --sandbox http://127.0.0.1:$sandbox_port"
 echo "Look:      $bin/modhost status --admin http://127.0.0.1:$admin_port   (also: events list, reload)"
 echo "Logs:      $state/host.log  $state/sandbox.log"

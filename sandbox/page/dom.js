@@ -47,5 +47,6 @@ async function wordsOf(reply) {
 
 export function duration(ms) {
   if (ms < 1000) return `${ms} ms`;
-  return ms < 60000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60000)} min ${Math.round(ms % 60000 / 1000)} s`;
+  if (ms < 60000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60000)} min ${Math.round(ms % 60000 / 1000)} s`;
 }

@@ -1,6 +1,6 @@
-// Markdown to nodes. marked reads it; here every token becomes an element of a fixed kind, and whatever is not known, raw
-// HTML included, becomes text. No markup is ever parsed, so there is nothing to sanitise, and the page's policy forbids
-// it (trusted-types 'none').
+// Markdown to nodes. marked reads it; here every token becomes an element of a fixed kind, and whatever is not known,
+// raw HTML included, becomes text. No markup is ever parsed, so there is nothing to sanitise, and the page's policy
+// forbids it (trusted-types 'none').
 import {el} from "./dom.js";
 
 const LINKS = /^(?:https?:|mailto:|unique:)/i;
@@ -11,8 +11,8 @@ const plain = (text) => text.replace(/&(amp|lt|gt|quot|#39|nbsp);/g, (_, name) =
 
 function linkElement(token) {
   if (!LINKS.test(token.href ?? "")) return el("span", {}, inline(token.tokens));
-  return el("a", {href: token.href, title: token.title && plain(token.title), target: "_blank", rel: "noopener noreferrer"},
-      inline(token.tokens));
+  const title = token.title && plain(token.title);
+  return el("a", {href: token.href, title, target: "_blank", rel: "noopener noreferrer"}, inline(token.tokens));
 }
 
 const INLINE = {
@@ -27,7 +27,7 @@ const INLINE = {
   text: (token) => token.tokens ? inline(token.tokens) : plain(token.text),
 };
 
-// <sup>1</sup> is how the platform writes a citation; <br> is common in tables. Other tags are shown as they were typed.
+// <sup>1</sup> is how the platform writes a citation; <br> is common in tables. Other tags are shown as they are.
 function inline(tokens = []) {
   const levels = [[]];
   const opened = [];

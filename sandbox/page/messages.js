@@ -54,9 +54,10 @@ class Sources {
     const items = this.#list.map(({name, detail, open, url}, i) => {
       const label = [el("span", {class: "number"}, String(i + 1)), el("span", {class: "name"}, name),
         detail ? el("span", {class: "detail"}, detail) : null];
-      if (open) return el("li", {}, el("button", {type: "button", class: "source", onclick: () => open("")}, label));
-      if (url) return el("li", {}, el("a", {class: "source", href: url, target: "_blank", rel: "noopener noreferrer"}, label));
-      return el("li", {}, el("span", {class: "source"}, label));
+      const attributes = {class: "source"};
+      if (open) return el("li", {}, el("button", {...attributes, type: "button", onclick: () => open("")}, label));
+      const link = {...attributes, href: url, target: "_blank", rel: "noopener noreferrer"};
+      return el("li", {}, url ? el("a", link, label) : el("span", attributes, label));
     });
     return el("div", {class: "sources"}, el("h3", {}, "Sources"), el("ol", {}, items));
   }
@@ -92,7 +93,8 @@ async function citeQuotes(text, sources) {
   const places = await postJson("/sandbox/quotes", {quotes: words});
   places.forEach((place, i) => {
     if (!place) return;
-    const source = {key: place.chunkId, name: place.title, detail: `${place.key}, passage ${place.order}`, open: (quote) => openQuietly(place, quote || words[i])};
+    const open = (quote) => openQuietly(place, quote || words[i]);
+    const source = {key: place.chunkId, name: place.title, detail: `${place.key}, passage ${place.order}`, open};
     (quotes[i].lastElementChild ?? quotes[i]).append("\u00a0", sources.cite(source, words[i]));
   });
 }
@@ -108,7 +110,9 @@ export class MessageView {
     this.steps = answer ? el("ol", {class: "steps", "aria-label": "Progress"}) : null;
     this.trace = answer ? new TracePanel(message.id) : null;
     this.state = el("p", {class: "state"});
-    this.element = el("article", {class: answer ? "message answer" : "message question", "aria-label": answer ? "Answer" : "Your question"},
+    const attributes = answer ? {class: "message answer", "aria-label": "Answer"} :
+      {class: "message question", "aria-label": "Your question"};
+    this.element = el("article", attributes,
         this.steps, this.#text, this.#after, answer ? this.state : null, this.trace?.element);
     this.#text.addEventListener("click", (event) => {
       const link = event.target.closest("a[href^='unique:']");
@@ -156,12 +160,13 @@ export class MessageView {
   #showState(message, undeliverable) {
     const running = isRunning(message) && !undeliverable;
     const failed = hasFailed(message) && !message.userAbortedAt;
+    const silent = message.logs.length === 0 && !message.liveText;
     this.element.classList.toggle("running", running);
     this.element.classList.toggle("failed", failed);
     this.element.setAttribute("aria-busy", running);
     const took = Date.parse(message.completedAt ?? message.updatedAt) - Date.parse(message.createdAt);
     if (message.userAbortedAt) this.state.textContent = "You stopped this answer.";
-    else if (running) this.state.textContent = message.logs.length === 0 && !message.liveText ? "Waiting for the module…" : "";
+    else if (running) this.state.textContent = silent ? "Waiting for the module…" : "";
     else if (failed) this.state.textContent = `Failed after ${duration(took)}`;
     else this.state.textContent = message.text ? `Answered in ${duration(took)}` : "";
     this.state.hidden = this.state.textContent === "";

@@ -70,9 +70,9 @@ function showButtons() {
 
 function listItem(chat) {
   const current = chat.chatId === chatId;
+  const time = new Date(chat.askedAt).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"});
   return el("li", {}, el("a", {href: "#" + chat.chatId, "aria-current": current ? "page" : null, title: chat.title},
-      el("span", {class: "chat-title"}, chat.title || "…"),
-      el("time", {datetime: chat.askedAt}, new Date(chat.askedAt).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"}))));
+      el("span", {class: "chat-title"}, chat.title || "…"), el("time", {datetime: chat.askedAt}, time)));
 }
 
 let listed = [];
@@ -88,7 +88,10 @@ function showList(chats = listed) {
 function connect() {
   stream?.close();
   const mine = stream = new EventSource("/sandbox/stream" + (chatId ? `?chat=${encodeURIComponent(chatId)}` : ""));
-  mine.addEventListener("open", () => { if (byId("problem").dataset.lost) complain(""); delete byId("problem").dataset.lost; });
+  mine.addEventListener("open", () => {
+    if (byId("problem").dataset.lost) complain("");
+    delete byId("problem").dataset.lost;
+  });
   mine.addEventListener("chats", (event) => showList(JSON.parse(event.data)));
   mine.addEventListener("chat", (event) => show(JSON.parse(event.data)));
   mine.addEventListener("error", () => {
