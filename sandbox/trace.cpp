@@ -124,21 +124,25 @@ void Trace::called(const ModuleCall& call) {
   chats_.touch(chat_id);
 }
 
+int Trace::distance(const Open& question, const std::string& words) {
+  const auto named = [&](const std::string& part) { return words.find(part) != std::string::npos; };
+  if (named(question.message_id)) return 0;
+  if (named(question.chat_id)) return 1;
+  return named(question.quoted) ? 2 : 3;
+}
+
 const Trace::Open* Trace::questionOf(const ModuleCall& call) const {
   const std::string company = call.request.header("x-company-id");
   const std::string words = wordsOf(call);
-  const std::deque<Open>& all = open_;
-  const auto firstThat = [&](auto says) -> const Open* {
-    const auto found = std::find_if(all.begin(), all.end(), [&](const Open& open) {
-      return open.company_id == company && says(open);
-    });
-    return found == all.end() ? nullptr : &*found;
-  };
-  const auto holds = [&](const std::string& part) { return words.find(part) != std::string::npos; };
-  if (const Open* open = firstThat([&](const Open& o) { return holds(o.message_id); })) return open;
-  if (const Open* open = firstThat([&](const Open& o) { return holds(o.chat_id); })) return open;
-  if (const Open* open = firstThat([&](const Open& o) { return holds(o.quoted); })) return open;
-  return firstThat([](const Open&) { return true; });
+  const Open* nearest = nullptr;
+  int least = 4;
+  for (const Open& question : open_) {  // among equals the newest, which comes first
+    if (question.company_id != company) continue;
+    const int away = distance(question, words);
+    if (away < least) nearest = &question;
+    least = std::min(least, away);
+  }
+  return nearest;
 }
 
 Json Trace::of(const std::string& assistant_message_id) {

@@ -72,6 +72,8 @@ class Trace {
     std::string quoted;  // the question's text as it stands inside a JSON string
   };
 
+  // How sure it is that a call which says `words` is for the question; 0 is surest.
+  static int distance(const Open& question, const std::string& words);
   const Open* questionOf(const ModuleCall& call) const REQUIRES(mutex_);
   Json events(const std::string& message_id) REQUIRES(mutex_);
   Json tries(const std::string& event_id) REQUIRES(mutex_);
