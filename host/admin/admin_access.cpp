@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "host/admin/admin_json.h"
+#include "host/admin/page.h"
 #include "host/base/crypto.h"
 #include "host/base/loopback.h"
 
@@ -12,7 +13,9 @@ namespace {
 
 constexpr std::string_view kBearer = "bearer ";
 
-bool isHealthCheck(const std::string& path) { return path == "/healthz" || path == "/readyz"; }
+bool isForEverybody(const std::string& path) {
+  return path == "/healthz" || path == "/readyz" || path == "/" || path.rfind(kPagePrefix, 0) == 0;
+}
 
 std::string lowerCase(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -56,7 +59,7 @@ AdminReply tokenMissing(const AdminHead& head) {
 }  // namespace
 
 std::optional<AdminReply> refusal(const AdminHead& head, const std::string& token) {
-  if (isHealthCheck(head.path)) return std::nullopt;
+  if (isForEverybody(head.path)) return std::nullopt;
   if (!token.empty() && !isToken(head.authorization, token)) return tokenMissing(head);
   if (token.empty() && !head.host.empty() && !isLoopbackHost(hostOf(head.host))) {
     return problem(403,

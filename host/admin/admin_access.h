@@ -2,6 +2,7 @@
 // read.
 //
 //   health checks   everybody who reaches the port: they carry nothing worth hiding
+//   the page        likewise: its files hold no data, and it asks for the token itself
 //   a token is set  who sends it as `Authorization: Bearer …`; compared in constant time
 //   no token        who calls the host by a loopback name, so that a page that rebinds its own
 //                   name to 127.0.0.1 is refused

@@ -4,8 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "embedded_openapi.h"
 #include "host/admin/admin_json.h"
-#include "host/admin/openapi.h"
+#include "host/admin/page.h"
 #include "host/admin/write_probe.h"
 
 namespace modhost::host {
@@ -35,6 +36,7 @@ class HostPages {
     json["version"] = MODHOST_VERSION;
     json["uptime_seconds"] = uptime.count();
     json["inbox"] = inbox();
+    json["show_bodies"] = sources_.events.show_bodies;
     return jsonReply(200, json);
   }
 
@@ -84,7 +86,9 @@ AdminRouter adminRoutes(Clock& clock, Metrics& metrics, Inbox& inbox, DeadLetter
                         AdminSources sources) {
   AdminRouter router;
   addEventRoutes(router, clock, letters, sources.events);
+  addPage(router);
   if (sources.reload) router.add("POST", "/api/v1/reload", sources.reload);
+  if (sources.attempts) router.add("GET", "/api/v1/attempts", sources.attempts);
   const auto pages = std::make_shared<const HostPages>(clock, inbox, std::move(sources));
   const auto status = [pages](const AdminRequest&) { return pages->status(); };
   router.add("GET", "/healthz", [](const AdminRequest&) {

@@ -4,6 +4,8 @@
 //   GET  /readyz          200 {"ready":true}, or 503 {"ready":false,"reasons":["draining"]}
 //   GET  /metrics         Prometheus text format 0.0.4
 //   GET  /status, /api/v1/status   JSON for people: version, uptime, inbox, and what app adds
+//   GET  /, /page/{file}  the operator's page (page.h)
+//   GET  /api/v1/attempts what AdminSources::attempts answers: the latest attempts
 //   POST /api/v1/reload   what AdminSources::reload answers
 //   GET  /api/v1/openapi.json   docs/openapi.json
 //   …    /api/v1/events…  event_routes.h
@@ -33,6 +35,8 @@ struct AdminSources {
   // POST /api/v1/reload; without it the path is not there. Answers with jsonReply() or problem().
   AdminHandler reload;
   EventRoutesSources events = {};
+  // GET /api/v1/attempts, likewise.
+  AdminHandler attempts = {};
 };
 
 // The references must outlive the router; `inbox` and `letters` are two sides of one.

@@ -18,6 +18,7 @@
 
 #include "host/admin/admin_access.h"
 #include "host/admin/admin_json.h"
+#include "host/admin/patient_socket.h"
 #include "host/base/log.h"
 #include "host/base/startup_error.h"
 #include "host/base/thread.h"
@@ -32,6 +33,11 @@ constexpr int kBacklog = 64;
 // Poco's idle threads look up this often; with its default of 10 s a stop takes as long.
 constexpr int kThreadIdleMs = 250;
 
+// The page runs its own scripts and styles alone, talks to this host alone and is framed by nobody.
+constexpr char kContentPolicy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 AdminHead headOf(const net::HTTPServerRequest& request, const std::string& path) {
   return {request.getMethod(),
           path,
@@ -42,8 +48,8 @@ AdminHead headOf(const net::HTTPServerRequest& request, const std::string& path)
           request.get(kActionHeader, "")};
 }
 
-// nullopt: longer than kAdminBodyMax, or not there in time. Without a length there is no body; Poco
-// would wait for the connection's end.
+// nullopt: longer than kAdminBodyMax, not there in time, or cut: half an action is none. Without a
+// length there is no body; Poco would wait for the connection's end.
 std::optional<std::string> readBody(net::HTTPServerRequest& request, Milliseconds patience) {
   std::string body;
   if (!request.hasContentLength() && !request.getChunkedTransferEncoding()) return body;
@@ -54,6 +60,8 @@ std::optional<std::string> readBody(net::HTTPServerRequest& request, Millisecond
     if (std::ssize(body) == kAdminBodyMax || clock.steadyNow() > deadline) return std::nullopt;
     body += static_cast<char>(byte);
   }
+  const bool cut = request.hasContentLength() && std::ssize(body) != request.getContentLength();
+  if (stream.bad() || cut) return std::nullopt;
   return body;
 }
 
@@ -69,6 +77,9 @@ class Handler final : public net::HTTPRequestHandler {
     response.setContentType(reply.type);
     response.set("Cache-Control", "no-store");
     response.set("X-Content-Type-Options", "nosniff");
+    response.set("X-Frame-Options", "DENY");
+    response.set("Referrer-Policy", "no-referrer");
+    response.set("Content-Security-Policy", kContentPolicy);
     for (const auto& [name, value] : reply.headers) response.set(name, value);
     response.setKeepAlive(false);
     response.sendBuffer(reply.text.data(), reply.text.size());
@@ -85,7 +96,7 @@ class Handler final : public net::HTTPRequestHandler {
     std::optional<std::string> body = readBody(request, settings_.request_timeout);
     if (refused) return *refused;
     if (!body) {
-      return problem(413, "the body is too long or too slow; accepted: up to " +
+      return problem(413, "the body is too long, too slow or cut; accepted: up to " +
                               std::to_string(kAdminBodyMax) + " bytes");
     }
     asked.body = std::move(*body);
@@ -132,7 +143,7 @@ net::HTTPServerParams::Ptr serverParams(const AdminSettings& settings) {
 
 net::ServerSocket listenOn(const AdminSettings& settings) {
   try {
-    net::ServerSocket socket;
+    PatientServerSocket socket(settings.request_timeout);
     const net::SocketAddress address(settings.host, static_cast<Poco::UInt16>(settings.port));
     socket.bind(address, true, false);  // not shared: a second host must be refused
     socket.listen(kBacklog);

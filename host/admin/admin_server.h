@@ -18,7 +18,7 @@ struct AdminSettings {
       token;        // demanded of every request but health checks; empty: none. See admin_access.h
   int threads = 4;  // requests answered at once
   int connections_max = 64;             // waiting for a thread; further ones are closed
-  Milliseconds request_timeout{5'000};  // without a byte in or out, and for a body as a whole
+  Milliseconds request_timeout{5'000};  // for a request as a whole; for each byte of the answer
 };
 
 // Of a POST; a longer one is answered 413.

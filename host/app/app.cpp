@@ -17,6 +17,7 @@
 #include "host/app/process.h"
 #include "host/app/reloader.h"
 #include "host/app/service.h"
+#include "host/app/shown_json.h"
 #include "host/app/signals.h"
 #include "host/app/start_check.h"
 #include "host/app/wiring.h"
@@ -102,8 +103,8 @@ struct App::Parts {
   ReloadOutcome reload(const std::string& trigger);
   ReloadOutcome takeOver();
   AdminReply answerReload();
-  std::vector<std::string> notReady() const;
   nlohmann::json status() const;
+  std::vector<std::string> notReady() const;
 };
 
 Counter App::Parts::reloadCounter(const char* result) {
@@ -137,6 +138,9 @@ std::unique_ptr<AdminServer> App::Parts::startAdmin() {
   sources.not_ready = [this] { return notReady(); };
   sources.status = [this] { return status(); };
   sources.reload = [this](const AdminRequest&) { return answerReload(); };
+  sources.attempts = [this](const AdminRequest& request) {
+    return attemptsReply(dispatcher.recent(), request, clock.wallNow());
+  };
   sources.events.modules = [this] { return modules.serving(); };
   sources.events.show_bodies = settings.admin_show_bodies;
   AdminRouter pages = adminRoutes(clock, metrics, *inbox, *inbox, std::move(sources));
@@ -224,6 +228,7 @@ std::vector<std::string> App::Parts::notReady() const {
 
 nlohmann::json App::Parts::status() const {
   nlohmann::json status = modules.status();
+  status["routes"] = routesJson(*routes.get());
   const SecretCounts secrets = ingress.secrets();
   status["webhook"] = {{"secrets", secrets.all}, {"secrets_expired", secrets.expired}};
   return status;

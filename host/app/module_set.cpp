@@ -45,6 +45,7 @@ Json shown(const Generation& generation, const char* state) {
           {"version", runner.description().version},
           {"generation", generation.number()},
           {"isolation", generation.module().isolation},
+          {"answers", generation.module().answers},
           {"state", state},
           {"running", generation.running()},
           {"concurrency", runner.concurrency()},

@@ -45,6 +45,11 @@ std::vector<RecentAttempt> RecentAttempts::changedSince(std::int64_t change) con
   return changed;
 }
 
+std::int64_t RecentAttempts::lastChange() const {
+  MutexLock lock(mutex_);
+  return last_change_;
+}
+
 RecentAttempt& RecentAttempts::slot(AttemptToken token) {
   return ring_[static_cast<std::size_t>(token) % kRecentAttemptsMax];
 }

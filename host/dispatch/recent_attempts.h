@@ -47,6 +47,7 @@ class RecentAttempts {
   // Those that have changed since `change`, in the order of their changes; all for 0, and for one
   // that is yet to come (it was counted by an earlier process).
   std::vector<RecentAttempt> changedSince(std::int64_t change) const EXCLUDES(mutex_);
+  std::int64_t lastChange() const EXCLUDES(mutex_);
 
  private:
   RecentAttempt& slot(AttemptToken token) REQUIRES(mutex_);

@@ -35,6 +35,8 @@ class RouteTable {
   // Every module that any matching route names, once each, in the order of the file.
   std::vector<std::string> targets(const Event& event) const;
 
+  const std::vector<Route>& routes() const { return routes_; }
+
  private:
   std::vector<Route> routes_;
 };

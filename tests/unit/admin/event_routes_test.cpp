@@ -358,6 +358,7 @@ TEST_SUITE("admin") {
     MemoryInbox inbox(clock);
     AdminSources sources;
     sources.reload = [](const AdminRequest&) { return AdminReply(); };
+    sources.attempts = sources.reload;
     AdminRouter router = adminRoutes(clock, metrics, inbox, inbox, std::move(sources));
     std::stringstream text;
     text << std::ifstream(MODHOST_SOURCE_DIR "/docs/openapi.json").rdbuf();

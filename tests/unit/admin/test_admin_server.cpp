@@ -123,7 +123,8 @@ TEST_SUITE("admin") {
   TEST_CASE("admin: other paths and methods are refused") {
     AdminUnderTest admin;
 
-    CHECK(admin.ask("GET /").code() == 404);
+    CHECK(admin.ask("GET /page").code() == 404);
+    CHECK(admin.ask("GET /page/nothing.js").code() == 404);
     CHECK(admin.ask("GET /metrics/").code() == 404);
     CHECK(admin.ask("GET /healthz?full=1").code() == 200);
     CHECK(admin.ask("GET /health").code() == 404);
@@ -258,6 +259,68 @@ TEST_SUITE("admin") {
     CHECK(
         admin.ask("GET /status HTTP/1.1\r\nAuthorization: Bearer 0123456789abcdef\r\nX:").code() ==
         200);
+  }
+
+  TEST_CASE("admin: the page is for everybody and its data is not") {
+    AdminSettings settings = anyPort();
+    settings.token = "0123456789abcdef";
+    AdminUnderTest admin({}, settings);
+
+    const Response page = admin.ask("GET / HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\nX:");
+    CHECK(page.code() == 200);
+    CHECK(page.field("Content-Type") == "text/html; charset=utf-8");
+    CHECK(page.body.find("/page/page.js") != std::string::npos);
+    for (const char* file :
+         {"page.js", "api.js", "events.js", "host.js", "metrics.js", "plot.js", "view.js"}) {
+      const Response script = admin.ask("GET /page/" + std::string(file));
+      CHECK_MESSAGE(script.code() == 200, file);
+      CHECK_MESSAGE(script.field("Content-Type") == "text/javascript; charset=utf-8", file);
+    }
+    CHECK(admin.ask("GET /page/page.css").field("Content-Type") == "text/css; charset=utf-8");
+    CHECK(admin.ask("GET /api/v1/status").code() == 401);
+  }
+
+  TEST_CASE("admin: every answer says what a browser may do with it") {
+    AdminUnderTest admin;
+
+    for (const char* path : {"/", "/page/page.js", "/api/v1/status", "/nowhere"}) {
+      const Response response = admin.ask("GET " + std::string(path));
+      const std::string policy = response.field("Content-Security-Policy");
+      CHECK_MESSAGE(policy.find("default-src 'none'; script-src 'self';") == 0, path);
+      CHECK_MESSAGE(policy.find("frame-ancestors 'none'") != std::string::npos, path);
+      CHECK_MESSAGE(policy.find("unsafe") == std::string::npos, path);
+      CHECK_MESSAGE(response.field("X-Frame-Options") == "DENY", path);
+      CHECK_MESSAGE(response.field("X-Content-Type-Options") == "nosniff", path);
+      CHECK_MESSAGE(response.field("Referrer-Policy") == "no-referrer", path);
+      CHECK_MESSAGE(response.field("Cache-Control") == "no-store", path);
+    }
+  }
+
+  // Poco's timeout is for one wait: who sent a byte now and then held a thread as long as he liked.
+  TEST_CASE("admin: who drips his head is cut off") {
+    AdminSettings settings = anyPort();
+    settings.request_timeout = Milliseconds(200);
+    AdminUnderTest admin({}, settings);
+    RawClient dripper(admin.server.port());
+    REQUIRE(dripper.send("GET /healthz HTTP/1.1\r\nX-Long: "));
+
+    CHECK(eventually([&] { return !dripper.send("x") || dripper.readable(); }));
+    CHECK(dripper.closedByPeer());
+  }
+
+  TEST_CASE("admin: an action whose body was cut is none") {
+    bool ran = false;
+    AdminUnderTest admin({nullptr, nullptr, [&ran](const AdminRequest&) {
+                            ran = true;
+                            return jsonReply(200, {});
+                          }});
+    RawClient client(admin.server.port());
+    client.send(
+        "POST /api/v1/reload HTTP/1.1\r\nX-Modhost-Action: 1\r\nContent-Length: 9\r\n\r\n{\"a\"");
+    client.endSending();
+
+    CHECK(client.receive().code() == 413);
+    CHECK_FALSE(ran);
   }
 
   TEST_CASE("admin: a port that is taken is refused and not shared") {

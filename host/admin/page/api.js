@@ -1,0 +1,32 @@
+// The admin API. The token lives in sessionStorage: this tab has it until it is closed, and no cookie is ever sent.
+const kToken = "modhost-admin-token";
+
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export const hasToken = () => sessionStorage.getItem(kToken) !== null;
+export const setToken = (token) => sessionStorage.setItem(kToken, token);
+export const forgetToken = () => sessionStorage.removeItem(kToken);
+
+async function ask(path, options = {}) {
+  const headers = {...options.headers};
+  if (hasToken()) headers.Authorization = `Bearer ${sessionStorage.getItem(kToken)}`;
+  const answer = await fetch(path, {...options, headers, credentials: "omit", cache: "no-store"});
+  const json = answer.headers.get("Content-Type")?.startsWith("application/json");
+  const body = json ? await answer.json() : await answer.text();
+  if (!answer.ok && !options.anyStatus) throw new Refused(answer.status, body.error ?? `answered ${answer.status}`);
+  return body;
+}
+
+export const get = (path) => ask(path);
+
+// Also where the status says no: /readyz is 503 with its reasons.
+export const look = (path) => ask(path, {anyStatus: true});
+
+export const post = (path, body = {}) =>
+    ask(path, {method: "POST", headers: {"X-Modhost-Action": "1", "Content-Type": "application/json"},
+               body: JSON.stringify(body)});
