@@ -7,7 +7,7 @@ import {tmpdir} from "node:os";
 import {join} from "node:path";
 
 export const root = new URL("../..", import.meta.url).pathname;
-const build = process.env.MODHOST_BUILD ?? join(root, "build/release");
+export const build = process.env.MODHOST_BUILD ?? join(root, "build/release");
 const kStartMax = 60_000;
 const kStopMax = 60_000;
 const kOutputMax = 1_000_000;  // characters kept of what a program says
@@ -74,7 +74,6 @@ export async function startSandbox({documents = join(root, "docs"), webhook = "n
 }
 
 const kHostHead = `listen: 127.0.0.1:0
-admin: 127.0.0.1:0
 webhook: {secrets: ["${"${UNIQUE_ENDPOINT_SECRET}"}"]}
 platform: {api_base: "${"${UNIQUE_API_BASE}"}", api_key: browser-tests, app_id: app, backoff: 10ms, backoff_max: 50ms}
 inbox: {sqlite: {path: inbox.db}}
@@ -88,15 +87,18 @@ routes: [{event: unique.chat.external-module.chosen, to: rag-responder}]
 `;
 
 // A host whose modules.yaml holds `config` besides its addresses and paths. `url` is where webhooks go, `admin` the
-// operator's page.
-export async function startHost({apiBase = "http://127.0.0.1:9", config = ragOnly, env = {}} = {}) {
+// operator's page; `configure` writes another `config` for the next reload.
+export async function startHost({apiBase = "http://127.0.0.1:9", admin: adminAddress = "127.0.0.1:0", config = ragOnly,
+                                 env = {}} = {}) {
   const folder = temporaryFolder();
-  writeFileSync(join(folder, "modules.yaml"), `${kHostHead}modules_dir: ${join(build, "modules")}\n${config}`);
+  const configure = (text) => writeFileSync(join(folder, "modules.yaml"),
+      `${kHostHead}admin: ${adminAddress}\nmodules_dir: ${join(build, "modules")}\n${text}`);
+  configure(config);
   const program = new Program("modhost", ["run", "-c", "modules.yaml"],
       {cwd: folder, env: {UNIQUE_API_BASE: apiBase, ...env}});
   try {
     const [, url, admin] = await program.said(/app: ready .*?webhook=(http:\S+) admin=(http:\S+)/);
-    return {url, admin: new URL(admin).origin + "/", program,
+    return {url, admin: new URL(admin.replace("0.0.0.0", "127.0.0.1")).origin + "/", program, configure,
             stop: async () => { await program.stop(); rmSync(folder, {recursive: true, force: true}); }};
   } catch (error) {
     rmSync(folder, {recursive: true, force: true});
