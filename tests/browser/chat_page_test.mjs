@@ -63,7 +63,7 @@ pageTest("chat: a question gets its steps and its answer and a citation opens th
 });
 
 pageTest("chat: a step is shown while it runs and a running answer can be stopped", {}, async ({page, cleanup}) => {
-  const {sandbox, stop} = await startPair({sandboxArgs: ["--llm-latency", "3s"]});
+  const {sandbox, stop} = await startPair({sandboxArgs: ["--llm-latency", "1m"]});
   cleanup(stop);
   await page.goto(sandbox.url);
 
