@@ -41,8 +41,10 @@ whatever a variable holds is text and never YAML:
 
 `${UNIQUE_API_KEY:-${UNIQUE_APP_KEY}}` thus takes the first of two names that is set.
 
-A variable is looked up in the environment, then in the file `.env` beside `modules.yaml`. The start
-log says how each was found, never its value.
+A variable is looked up in the environment, then as a credential of the service manager (a file of
+that name in `$CREDENTIALS_DIRECTORY`, as systemd's `LoadCredential=` and `SetCredentialEncrypted=`
+make them; one line end at its end is left out), then in the file `.env` beside `modules.yaml`. The
+start log says how each was found, never its value.
 
 Inside a module's `config`, an unquoted value takes its type after its variables are filled in
 (`limit: ${LIMIT:-3}` is a number), a quoted one is text.

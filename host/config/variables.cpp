@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "host/base/startup_error.h"
 #include "host/config/dot_env.h"
 #include "host/config/text.h"
+#include "host/config/text_file.h"
 
 namespace modhost::host {
 
@@ -18,10 +20,23 @@ bool startsWith(std::string_view text, std::string_view start) {
   return text.substr(0, start.size()) == start;
 }
 
+std::string credentialsFolder() {
+  const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
+  return folder == nullptr ? "" : folder;
+}
+
+// `echo secret > file` ends it with a line end that is not meant.
+std::string withoutLineEnd(std::string text) {
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  if (!text.empty() && text.back() == '\r') text.pop_back();
+  return text;
+}
+
 }  // namespace
 
 Variables::Variables(std::string file, const std::string& folder)
     : file_(std::move(file)),
+      credentials_folder_(credentialsFolder()),
       dot_env_path_(folder + "/.env"),
       dot_env_(readDotEnv(dot_env_path_)) {}
 
@@ -84,8 +99,9 @@ std::string Variables::reference(std::string_view inside, Place& place, int nest
 
 void Variables::refuseUnset(const Place& place) const {
   const std::string& last = place.tried.back();
-  const std::string remedy =
-      " in the environment or in " + dot_env_path_ + ", or a default: ${" + last + ":-…}";
+  const std::string credential = credentials_folder_.empty() ? "" : ", as a credential";
+  const std::string remedy = " in the environment" + credential + " or in " + dot_env_path_ +
+                             ", or a default: ${" + last + ":-…}";
   if (place.tried.size() == 1)
     refuse(place, "the variable " + last + " is not set; accepted: it" + remedy);
   refuse(place, "none of " + joined(place.tried, ", ") + " is set; accepted: one of them" + remedy);
@@ -117,6 +133,9 @@ std::optional<std::string> Variables::lookUp(const std::string& name, Place& pla
   if (const char* set = std::getenv(name.c_str()); set != nullptr) {
     value = set;
     source = "from the environment";
+  } else if (auto given = credential(name)) {
+    value = std::move(given);
+    source = "from a credential";
   } else if (in_dot_env != dot_env_.end()) {
     value = in_dot_env->second;
     source = "from .env";
@@ -126,6 +145,14 @@ std::optional<std::string> Variables::lookUp(const std::string& name, Place& pla
   if (value && value->empty()) source += ", empty";
   if (value) admit(name, *value, place);
   return value;
+}
+
+// A name holds no slash, so the file lies in the folder.
+std::optional<std::string> Variables::credential(const std::string& name) const {
+  const std::string path = credentials_folder_ + "/" + name;
+  std::error_code ignored;
+  if (credentials_folder_.empty() || !std::filesystem::exists(path, ignored)) return std::nullopt;
+  return withoutLineEnd(readTextFile(path, kVariableBytesMax));
 }
 
 void Variables::admit(const std::string& name, const std::string& value, Place& place) {

@@ -1,4 +1,5 @@
-// Variables: fills `${NAME}` into the text of modules.yaml, from the environment and from `.env`.
+// Variables: fills `${NAME}` into the text of modules.yaml, from the environment, from the service
+// manager's credentials (files in $CREDENTIALS_DIRECTORY) and from `.env`, in this order.
 //
 //   ${NAME}           its value; a variable that is not set is an error
 //   ${NAME:-default}  the default when NAME is not set or empty; it may hold further ${…}
@@ -49,9 +50,11 @@ class Variables {
   std::string reference(std::string_view inside, Place& place, int nesting);
   std::size_t closingBrace(std::string_view text, std::size_t start, const Place& place) const;
   std::optional<std::string> lookUp(const std::string& name, Place& place);
+  std::optional<std::string> credential(const std::string& name) const;
   void admit(const std::string& name, const std::string& value, Place& place);
 
   std::string file_;
+  std::string credentials_folder_;  // empty: there are none
   std::string dot_env_path_;
   std::map<std::string, std::string> dot_env_;
   std::map<std::string, std::string> sources_;

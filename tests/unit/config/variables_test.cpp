@@ -134,6 +134,29 @@ TEST_CASE("variables: the environment wins over the file beside it and both are 
   CHECK(contains(settings.variables, "MODHOST_TEST_UNSET is not set, its default is used"));
 }
 
+TEST_CASE("variables: a credential comes after the environment and before .env") {
+  const TempFolder credentials;
+  const Variable folder("CREDENTIALS_DIRECTORY", credentials.path().string());
+  const Variable both("MODHOST_TEST_BOTH", "environment");
+  std::ofstream(credentials.file("MODHOST_TEST_BOTH")) << "credential";
+  std::ofstream(credentials.file("MODHOST_TEST_SECRET")) << "credential\n";
+  const ConfigFile file(
+      minimal("dispatch: {apology: \"${MODHOST_TEST_BOTH} ${MODHOST_TEST_SECRET}!\"}\n"));
+  file.write(".env", "MODHOST_TEST_SECRET=inside\n");
+
+  const Settings settings = file.load();
+
+  CHECK(settings.dispatch.apology == "environment credential!");
+  CHECK(contains(settings.variables, "MODHOST_TEST_SECRET from a credential"));
+}
+
+TEST_CASE("variables: where there are credentials the refusal names them") {
+  const TempFolder credentials;
+  const Variable folder("CREDENTIALS_DIRECTORY", credentials.path().string());
+
+  CHECK(apologyRefusal("\"${MODHOST_TEST_UNSET}\"").find("as a credential") != std::string::npos);
+}
+
 TEST_CASE("variables: what a variable brought is never quoted in a refusal") {
   const Variable key("MODHOST_TEST_KEY", "topsecret");
 
