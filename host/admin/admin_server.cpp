@@ -9,6 +9,7 @@
 #include <Poco/Net/HTTPServerResponse.h>
 #include <Poco/Net/NetException.h>
 #include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/ServerSocketImpl.h>
 #include <Poco/ThreadPool.h>
 
 #include <istream>
@@ -141,7 +142,18 @@ net::HTTPServerParams::Ptr serverParams(const AdminSettings& settings) {
   return params;
 }
 
+class ListenerImpl final : public net::ServerSocketImpl {
+ public:
+  explicit ListenerImpl(int listener) { reset(listener); }
+};
+
+class Listener final : public net::ServerSocket {
+ public:
+  explicit Listener(int listener) : ServerSocket(new ListenerImpl(listener), true) {}
+};
+
 net::ServerSocket listenOn(const AdminSettings& settings) {
+  if (settings.listener >= 0) return Listener(settings.listener);
   try {
     PatientServerSocket socket(settings.request_timeout);
     const net::SocketAddress address(settings.host, static_cast<Poco::UInt16>(settings.port));

@@ -13,7 +13,8 @@ namespace modhost::host {
 
 struct AdminSettings {
   std::string host = "127.0.0.1";
-  int port = 9090;  // 0: any free one; port() tells
+  int port = 9090;    // 0: any free one; port() tells
+  int listener = -1;  // a listening TCP socket to take over instead of binding one; -1: none
   std::string
       token;        // demanded of every request but health checks; empty: none. See admin_access.h
   int threads = 4;  // requests answered at once

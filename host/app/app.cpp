@@ -80,7 +80,7 @@ struct App::Parts {
   std::unique_ptr<ModulesWatch> watch;  // the reloader's thread's, too
   std::unique_ptr<AdminServer> admin;
 
-  Parts(const Settings& given, Signals& signals)
+  Parts(const Settings& given, Signals& signals, const HandedSockets& handed)
       : settings(given),
         reloads(reloadCounter("done")),
         reloads_refused(reloadCounter("refused")),
@@ -92,12 +92,13 @@ struct App::Parts {
                          [this] { modules.sweep(); }}),
         modules(metrics, clock, [this] { reloader.requestSweep(); }),
         dispatcher(*inbox, guard, clock, metrics, dispatchSettings(settings), firstLanes()),
-        ingress(clock, metrics, *inbox, routes, ingressSettings(settings)),
-        admin(startAdmin()) {}
+        ingress(clock, metrics, *inbox, routes, firstIngress(handed)),
+        admin(startAdmin(handed)) {}
 
   Counter reloadCounter(const char* result);
   std::unique_ptr<SqliteInbox> openInbox(Signals& signals);
-  std::unique_ptr<AdminServer> startAdmin();
+  IngressSettings firstIngress(const HandedSockets& handed) const;
+  std::unique_ptr<AdminServer> startAdmin(const HandedSockets& handed);
   std::vector<Lane> firstLanes();
   void watchModules();
   ReloadOutcome reload(const std::string& trigger);
@@ -132,7 +133,13 @@ std::vector<Lane> App::Parts::firstLanes() {
   return lanes;
 }
 
-std::unique_ptr<AdminServer> App::Parts::startAdmin() {
+IngressSettings App::Parts::firstIngress(const HandedSockets& handed) const {
+  IngressSettings made = ingressSettings(settings);
+  made.listener = handed.webhook.fd;
+  return made;
+}
+
+std::unique_ptr<AdminServer> App::Parts::startAdmin(const HandedSockets& handed) {
   if (!settings.admin_enabled) return nullptr;
   AdminSources sources;
   sources.not_ready = [this] { return notReady(); };
@@ -144,7 +151,9 @@ std::unique_ptr<AdminServer> App::Parts::startAdmin() {
   sources.events.modules = [this] { return modules.serving(); };
   sources.events.show_bodies = settings.admin_show_bodies;
   AdminRouter pages = adminRoutes(clock, metrics, *inbox, *inbox, std::move(sources));
-  return std::make_unique<AdminServer>(std::move(pages), adminSettings(settings));
+  AdminSettings made = adminSettings(settings);
+  made.listener = handed.admin.fd;
+  return std::make_unique<AdminServer>(std::move(pages), made);
 }
 
 // Anew where the folder is another one, or was away; a folder that cannot be watched is said, and
@@ -234,8 +243,8 @@ nlohmann::json App::Parts::status() const {
   return status;
 }
 
-App::App(const Settings& settings, Signals& signals)
-    : parts_(std::make_unique<Parts>(settings, signals)) {
+App::App(const Settings& settings, Signals& signals, const HandedSockets& handed)
+    : parts_(std::make_unique<Parts>(settings, signals, handed)) {
   // What waits from before goes first, then the door opens.
   parts_->dispatcher.start();
   if (parts_->admin) parts_->admin->start();
@@ -280,11 +289,17 @@ void logStart(const Settings& settings) {
   }
 }
 
-void logReady(const Settings& settings, const App& app) {
+const std::string& hostOf(const HandedSocket& handed, const std::string& configured) {
+  return handed.fd < 0 ? configured : handed.host;
+}
+
+void logReady(const Settings& settings, const HandedSockets& handed, const App& app) {
   const std::string webhook =
-      address(settings.listen_host, app.webhookPort()) + settings.webhook.path;
+      address(hostOf(handed.webhook, settings.listen_host), app.webhookPort()) +
+      settings.webhook.path;
   const std::string admin =
-      app.adminPort() == 0 ? "off" : address(settings.admin_host, app.adminPort());
+      app.adminPort() == 0 ? "off"
+                           : address(hostOf(handed.admin, settings.admin_host), app.adminPort());
   logInfo("app", "ready",
           {{"webhook", webhook},
            {"admin", admin},
@@ -303,6 +318,12 @@ int waitForStop(Signals& signals, App& app) {
     if (signal) app.requestReload("SIGHUP");
     if (interval) notifyAlive();
   }
+}
+
+// More than a stop takes: the drain, what is on the wire (5 s), the last answers, the modules.
+Milliseconds longestStop(const Settings& settings) {
+  return settings.dispatch.drain + settings.gate.write_timeout + settings.worker.stop_grace +
+         Milliseconds(15'000);
 }
 
 // Stops the App; another signal meanwhile means that somebody does not want to wait.
@@ -332,13 +353,14 @@ int runHost(const std::string& config_file) {
   Settings settings = loadSettings(config_file);
   warnOfExpired(settings, SystemClock().wallNow());
   logInit(logSettings(settings));
-  App app(settings, signals);
+  const HandedSockets handed = takeHandedSockets(settings);
+  App app(settings, signals, handed);
   // Said only now, so that a refusal is one line and nothing else.
   logStart(settings);
-  logReady(settings, app);
+  logReady(settings, handed, app);
   notifyReady();
   const int signal = waitForStop(signals, app);
-  notifyStopping();
+  notifyStopping(longestStop(settings));
   logInfo("app", "stopping",
           {{"signal", signal}, {"drain", durationText(settings.dispatch.drain)}});
   stopWatched(app, signals);

@@ -10,12 +10,14 @@
 namespace modhost::host {
 
 class Signals;
+struct HandedSockets;
 
 class App {
  public:
   // Builds and starts every part; when this returns, webhooks are answered. Throws StartupError,
   // and then nothing is left half started. `signals` outlives the App: a failed storage wakes it.
-  App(const Settings& settings, Signals& signals);
+  // The sockets in `handed` are taken over.
+  App(const Settings& settings, Signals& signals, const HandedSockets& handed);
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;

@@ -66,11 +66,12 @@ Fd orThrow(int fd, const char* what) {
 }  // namespace
 
 Gate::Gate(Clock& clock, Metrics& metrics, AnswerCounts& counts, const GateLimits& limits,
-           int listener)
+           int listener, bool shared)
     : clock_(clock),
       counts_(counts),
       limits_(limits),
       listener_(listener),
+      shared_(shared),
       epoll_(orThrow(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(orThrow(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
       connections_gauge_(
@@ -337,9 +338,10 @@ void Gate::reapList(Connection::List& list) {
 void Gate::beginStop() {
   stop_begun_ = true;
   stop_deadline_ = clock_.steadyNow() + limits_.write_timeout;
-  // Whoever waits at the door is refused now rather than when the descriptor is closed.
+  // Whoever waits at the door is refused now rather than when the descriptor is closed; at a shared
+  // one the next host will take him.
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_, nullptr);
-  ::shutdown(listener_, SHUT_RDWR);
+  if (!shared_) ::shutdown(listener_, SHUT_RDWR);
   while (!idle_.empty()) close(leave(*idle_.front()));
   while (!reading_.empty()) giveUpOn(*reading_.front(), Answer::kDraining);
 }

@@ -80,9 +80,10 @@ class Connection {
 // Threads: waitReady() and take() for one, a server's accept loop; giveBack() and stop() for any.
 class Gate {
  public:
-  // `listener` is non-blocking, listens, and stays the caller's; it must outlive this.
-  Gate(Clock& clock, Metrics& metrics, AnswerCounts& counts, const GateLimits& limits,
-       int listener);
+  // `listener` is non-blocking, listens, and stays the caller's; it must outlive this. `shared`:
+  // somebody else holds it too, and goes on listening when this stops.
+  Gate(Clock& clock, Metrics& metrics, AnswerCounts& counts, const GateLimits& limits, int listener,
+       bool shared = false);
 
   // Serves connections for at most `timeout` of real time, until a request is ready. What is ready
   // already is to be taken first; meanwhile nobody is served.
@@ -98,9 +99,9 @@ class Gate {
   // read none of many answers, and is closed.
   void giveBack(std::unique_ptr<Connection> connection, After after, std::string answer = {});
 
-  // Refuses connections, answers 503 to half-read requests, waits for the taken ones to come back
-  // (no longer than write_timeout) and closes everything. The accept loop must run, and go on until
-  // this returns.
+  // Refuses connections (those at a shared listener wait for who comes next), answers 503 to
+  // half-read requests, waits for the taken ones to come back (no longer than write_timeout) and
+  // closes everything. The accept loop must run, and go on until this returns.
   void stop();
 
  private:
@@ -147,6 +148,7 @@ class Gate {
   AnswerCounts& counts_;
   const GateLimits limits_;
   const int listener_;
+  const bool shared_;
   Fd epoll_, wake_;
   Gauge connections_gauge_, buffered_gauge_;
   Counter pauses_;

@@ -115,7 +115,7 @@ void DeferredAnswer::send(std::string answer, bool keep) {
 
 GateServerSocketImpl::GateServerSocketImpl(Clock& clock, const GateLimits& limits,
                                            const Poco::Net::SocketAddress& address)
-    : clock_(clock), limits_(limits) {
+    : clock_(clock), limits_(limits), shared_(false) {
   // Without SO_REUSEPORT, which Poco sets by default: a second host must be refused, not share the
   // events.
   bind(address, true, false);
@@ -123,8 +123,14 @@ GateServerSocketImpl::GateServerSocketImpl(Clock& clock, const GateLimits& limit
   setBlocking(false);
 }
 
+GateServerSocketImpl::GateServerSocketImpl(Clock& clock, const GateLimits& limits, int listener)
+    : clock_(clock), limits_(limits), shared_(true) {
+  reset(listener);
+  setBlocking(false);
+}
+
 void GateServerSocketImpl::start(Metrics& metrics, AnswerCounts& counts) {
-  gate_ = std::make_unique<Gate>(clock_, metrics, counts, limits_, sockfd());
+  gate_ = std::make_unique<Gate>(clock_, metrics, counts, limits_, sockfd(), shared_);
 }
 
 void GateServerSocketImpl::stop() {

@@ -85,6 +85,8 @@ class GateServerSocketImpl final : public Poco::Net::ServerSocketImpl {
   // Throws Poco::Net::NetException when the address can not be bound.
   GateServerSocketImpl(Clock& clock, const GateLimits& limits,
                        const Poco::Net::SocketAddress& address);
+  // Takes over a listening socket that somebody else holds as well: stop() leaves it listening.
+  GateServerSocketImpl(Clock& clock, const GateLimits& limits, int listener);
 
   // Opens the door; until then connections wait in the listener's backlog.
   void start(Metrics& metrics, AnswerCounts& counts);
@@ -97,6 +99,7 @@ class GateServerSocketImpl final : public Poco::Net::ServerSocketImpl {
  private:
   Clock& clock_;
   const GateLimits limits_;
+  const bool shared_;
   std::unique_ptr<Gate> gate_;
 };
 

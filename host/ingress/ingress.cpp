@@ -277,6 +277,9 @@ void checkSettings(const IngressSettings& settings) {
 // Two references: one is the server's socket's, one ours.
 Poco::AutoPtr<GateServerSocketImpl> bindTo(Clock& clock, const IngressSettings& settings) {
   checkSettings(settings);
+  if (settings.listener >= 0) {
+    return new GateServerSocketImpl(clock, gateLimits(settings), settings.listener);
+  }
   const std::string where = settings.listen_host + ":" + std::to_string(settings.listen_port);
   try {
     const net::SocketAddress address(settings.listen_host,

@@ -31,6 +31,9 @@ enum class Unrouted { kCount = 1, kDeadLetter };
 struct IngressSettings {
   std::string listen_host = "0.0.0.0";
   int listen_port = 8080;  // 0: any free one; port() tells
+  // A listening TCP socket that the Ingress takes over instead of binding one; -1: none. It stays open
+  // elsewhere: after stop() its connections wait for who comes next.
+  int listener = -1;
   std::string path = "/webhook";
   std::vector<SigningSecret> secrets;  // at least one, none empty
   Milliseconds tolerance{300'000};     // of X-Unique-Created-At; 0: off

@@ -102,8 +102,9 @@ constexpr char kHeadAfterInbox[] =
 
 pid_t startProcess(const std::vector<std::string>& arguments,
                    const std::map<std::string, std::string>& variables,
-                   const std::string& stdout_file, const std::string& stderr_file) {
-  std::vector<std::string> argument_texts = arguments;
+                   const std::string& stdout_file, const std::string& stderr_file,
+                   const std::vector<NamedSocket>& sockets) {
+  std::vector<std::string> argument_texts = withHandedSockets(sockets, arguments);
   std::vector<std::string> variable_texts = {"PATH=/usr/bin:/bin"};
   for (const auto& [name, value] : variables) variable_texts.push_back(name + "=" + value);
   posix_spawn_file_actions_t actions;
@@ -111,9 +112,12 @@ pid_t startProcess(const std::vector<std::string>& arguments,
   constexpr int kAppend = O_WRONLY | O_CREAT | O_APPEND;
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, stdout_file.c_str(), kAppend, 0600);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, stderr_file.c_str(), kAppend, 0600);
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    posix_spawn_file_actions_adddup2(&actions, sockets[i].fd, 3 + static_cast<int>(i));
+  }
   pid_t pid = 0;
   const int error =
-      posix_spawn(&pid, arguments.front().c_str(), &actions, nullptr,
+      posix_spawn(&pid, argument_texts.front().c_str(), &actions, nullptr,
                   pointersTo(argument_texts).data(), pointersTo(variable_texts).data());
   posix_spawn_file_actions_destroy(&actions);
   REQUIRE_MESSAGE(error == 0, "cannot start ", arguments.front());
@@ -152,7 +156,7 @@ void HostProcess::start() {
   const std::uintmax_t known = std::filesystem::file_size(file("stderr"), no_file_yet);
   const std::uintmax_t before = no_file_yet ? 0 : known;
   pid_ = startProcess({MODHOST_TEST_PROGRAM, "run", "-c", file("modules.yaml")}, variables_,
-                      file("stdout"), file("stderr"));
+                      file("stdout"), file("stderr"), sockets_);
   const bool ready = eventually([&] {
     const std::string since = fileTextFrom(file("stderr"), before);
     port_ = portAfter(since, "webhook=http://127.0.0.1:");
@@ -170,7 +174,7 @@ ProcessEnd HostProcess::run(const std::vector<std::string>& arguments) {
   std::vector<std::string> all = {MODHOST_TEST_PROGRAM};
   all.insert(all.end(), arguments.begin(), arguments.end());
   all.insert(all.end(), {"-c", file("modules.yaml")});
-  return waitForEnd(startProcess(all, variables_, file("stdout"), file("stderr")));
+  return waitForEnd(startProcess(all, variables_, file("stdout"), file("stderr"), sockets_));
 }
 
 bool HostProcess::endedByItself() const {

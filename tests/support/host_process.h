@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/support/eventually.h"
+#include "tests/support/service_manager.h"
 #include "tests/support/temp_folder.h"
 
 namespace modhost::host {
@@ -23,10 +24,11 @@ struct ProcessEnd {
 };
 
 // Starts a program with stdout and stderr in files and an environment that holds `variables` only
-// (and PATH).
+// (and PATH). It finds `sockets` as its descriptors 3, 4, … and announced.
 pid_t startProcess(const std::vector<std::string>& arguments,
                    const std::map<std::string, std::string>& variables,
-                   const std::string& stdout_file, const std::string& stderr_file);
+                   const std::string& stdout_file, const std::string& stderr_file,
+                   const std::vector<NamedSocket>& sockets = {});
 ProcessEnd waitForEnd(pid_t pid);
 
 std::string fileText(const std::string& file);
@@ -48,6 +50,9 @@ class HostProcess {
   // Before configure(): the value of the key `inbox`.
   void setInbox(const std::string& yaml) { inbox_ = yaml; }
   void setVariable(const std::string& name, const std::string& value) { variables_[name] = value; }
+
+  // What every start from now on is handed over; they stay the caller's.
+  void handOver(const std::vector<NamedSocket>& sockets) { sockets_ = sockets; }
 
   // Starts `modhost run` and returns when it is ready; fails the test with its log when it ends
   // before.
@@ -76,6 +81,7 @@ class HostProcess {
  private:
   TempFolder folder_;
   std::map<std::string, std::string> variables_;
+  std::vector<NamedSocket> sockets_;
   std::string inbox_ = "{sqlite: {path: inbox.db}}";
   pid_t pid_ = 0;
   int port_ = 0;
