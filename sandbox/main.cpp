@@ -106,7 +106,7 @@ int run(int argc, char** argv) {
   if (!options) return exit_code;
   const sigset_t end_signals = blockEndSignals();
   using modhost::host::LogLevel;
-  modhost::host::logInit({options->verbose ? LogLevel::kDebug : LogLevel::kInfo});
+  modhost::host::logInit({.level = options->verbose ? LogLevel::kDebug : LogLevel::kInfo});
   return serve(*options, end_signals);
 }
 

@@ -38,6 +38,7 @@ export no_proxy="127.0.0.1,localhost${no_proxy:+,$no_proxy}" NO_PROXY="127.0.0.1
 export UNIQUE_ENDPOINT_SECRET=${UNIQUE_ENDPOINT_SECRET:-$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')}
 export UNIQUE_API_BASE=http://127.0.0.1:$sandbox_port
 export UNIQUE_API_KEY=sandbox-key UNIQUE_APP_ID=sandbox-app
+export MODHOST_LOG_FORMAT=${MODHOST_LOG_FORMAT:-text}
 export MODHOST_LISTEN=127.0.0.1:$port MODHOST_ADMIN=127.0.0.1:$admin_port
 export MODHOST_MODULES_DIR=$PWD/$build/modules MODHOST_STATE_DIR=$state
 

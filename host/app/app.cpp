@@ -44,6 +44,12 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
+void applyLogSettings(const Settings& settings) {
+  LogSettings log = logSettings(settings);
+  logSetLevels(log.level, std::move(log.own));
+  logShowText(log.message_text);
+}
+
 void logOutcome(const std::string& trigger, const ReloadOutcome& outcome) {
   if (!outcome.ok()) {
     return logError("app", "reload refused; everything stays as it was",
@@ -210,7 +216,7 @@ ReloadOutcome App::Parts::takeOver() {
 
   settings = std::move(next_settings);
   ingress.apply(ingressSettings(settings));
-  logSetLevel(logSettings(settings).level);
+  applyLogSettings(settings);
   watchModules();
   for (const std::string& warning : settings.warnings) logWarn("config", warning);
   return outcome;

@@ -5,18 +5,27 @@ namespace {
 
 std::size_t sizeOf(std::int64_t bytes) { return static_cast<std::size_t>(bytes); }
 
-LogLevel logLevel(const std::string& word) {
-  if (word == "debug") return LogLevel::kDebug;
-  if (word == "warn") return LogLevel::kWarn;
-  if (word == "error") return LogLevel::kError;
-  return LogLevel::kInfo;
+LogFormat logFormat(const std::string& word) {
+  if (word == "json") return LogFormat::kJson;
+  return word == "text" ? LogFormat::kText : LogFormat::kAuto;
+}
+
+LogLevels moduleLevels(const Settings& settings) {
+  LogLevels levels;
+  for (const Settings::Module& module : settings.modules) {
+    const LogLevel* level = logLevelFrom(module.log_level);
+    if (level != nullptr) levels[moduleLogScope(module.id)] = *level;
+  }
+  return levels;
 }
 
 }  // namespace
 
 LogSettings logSettings(const Settings& settings) {
-  return {.level = logLevel(settings.log.level),
-          .format = settings.log.format == "json" ? LogFormat::kJson : LogFormat::kText};
+  return {.level = *logLevelFrom(settings.log.level),
+          .format = logFormat(settings.log.format),
+          .own = moduleLevels(settings),
+          .message_text = settings.log.message_text};
 }
 
 SqliteInboxSettings inboxSettings(const Settings& settings) {

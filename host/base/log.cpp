@@ -1,41 +1,124 @@
 #include "host/base/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <memory>
 
+#include "host/base/mutex.h"
 #include "host/base/utf8.h"
 
 namespace modhost::host {
 namespace {
 
-LogFormat format_ = LogFormat::kText;
+enum class Shape { kText = 1, kJournal, kJson };
+Shape shape_ = Shape::kText;
+std::atomic<bool> shows_text_{false};
 
-spdlog::level::level_enum levelOf(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarn:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      break;
+// Each level at its own place.
+struct LevelName {
+  LogLevel level;
+  const char* word;
+  spdlog::level::level_enum spdlog_level;
+  int priority;  // of syslog, which the journal takes
+};
+constexpr std::array<LevelName, 5> kLevels{{{LogLevel::kTrace, "trace", spdlog::level::trace, 7},
+                                            {LogLevel::kDebug, "debug", spdlog::level::debug, 7},
+                                            {LogLevel::kInfo, "info", spdlog::level::info, 6},
+                                            {LogLevel::kWarn, "warn", spdlog::level::warn, 4},
+                                            {LogLevel::kError, "error", spdlog::level::err, 3}}};
+
+const LevelName& nameOf(LogLevel level) { return kLevels.at(static_cast<std::size_t>(level)); }
+
+// The levels that are set. What is below `lowest` is written by nobody, which is all that most
+// callers ever ask.
+class Thresholds {
+ public:
+  void set(LogLevel common, LogLevels own) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    common_ = common;
+    own_ = std::move(own);
+    note();
   }
-  return spdlog::level::err;
+  void setOne(const std::string& scope, LogLevel level) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    (scope.empty() ? common_ : own_[scope]) = level;
+    note();
+  }
+  bool admits(LogLevel level, std::string_view scope) const EXCLUDES(mutex_) {
+    if (level < lowest_.load(std::memory_order_relaxed)) return false;
+    if (!has_own_.load(std::memory_order_relaxed)) return true;
+    MutexLock lock(mutex_);
+    const auto found = own_.find(scope);
+    return level >= (found == own_.end() ? common_ : found->second);
+  }
+  LogLevels all() const EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    LogLevels levels = own_;
+    levels.emplace("", common_);
+    return levels;
+  }
+
+ private:
+  void note() REQUIRES(mutex_) {
+    LogLevel lowest = common_;
+    for (const auto& entry : own_) lowest = std::min(lowest, entry.second);
+    has_own_ = !own_.empty();
+    lowest_ = lowest;
+  }
+
+  std::atomic<LogLevel> lowest_{LogLevel::kInfo};
+  std::atomic<bool> has_own_{false};
+  mutable Mutex mutex_;
+  LogLevel common_ GUARDED_BY(mutex_) = LogLevel::kInfo;
+  LogLevels own_ GUARDED_BY(mutex_);
+};
+
+// These two are never destroyed: a module's stuck thread may log while the process exits.
+Thresholds& thresholds() {
+  static Thresholds* const instance = new Thresholds;
+  return *instance;
 }
 
-spdlog::logger& logger() {
-  // Never destroyed: a module's stuck thread may log while the process exits.
-  static spdlog::logger* const instance = [] {
-    auto* const made =
-        new spdlog::logger("modhost", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v", spdlog::pattern_time_type::utc);
+constexpr char kTextPattern[] = "%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v";
+constexpr char kJsonPattern[] = "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v}";
+
+std::unique_ptr<spdlog::formatter> patterned(const char* pattern) {
+  return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc);
+}
+
+spdlog::sinks::ansicolor_stderr_sink_mt& sink() {
+  static auto* const instance = [] {
+    auto* const made = new spdlog::sinks::ansicolor_stderr_sink_mt(spdlog::color_mode::never);
+    made->set_formatter(patterned(kTextPattern));
     return made;
   }();
   return *instance;
+}
+
+Shape shapeOf(LogFormat format, const LogTarget& target) {
+  const bool people = target.terminal || target.journal;
+  if (format == LogFormat::kJson || (format == LogFormat::kAuto && !people)) return Shape::kJson;
+  return target.journal ? Shape::kJournal : Shape::kText;
+}
+
+bool isSet(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+// "device:inode" of the stream that systemd connected; a child may have been given another stderr.
+bool isJournal(int fd) {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat status {};
+  if (stream == nullptr || ::fstat(fd, &status) != 0) return false;
+  return stream == std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
 }
 
 void appendControl(std::string& out, unsigned char byte) {
@@ -82,62 +165,98 @@ bool needsQuotes(std::string_view value) {
   return false;
 }
 
-std::string textLine(std::string_view area, std::string_view text,
+void appendTextField(std::string& line, const LogField& field) {
+  line.append(" ").append(field.key).append("=");
+  if (needsQuotes(field.value)) {
+    appendQuoted(line, field.value);
+  } else {
+    line += field.value;
+  }
+}
+
+void appendJsonField(std::string& line, const LogField& field) {
+  line += ',';
+  appendQuoted(line, field.key);
+  line += ':';
+  if (field.number) {
+    line += field.value;
+  } else {
+    appendQuoted(line, field.value);
+  }
+}
+
+std::string textLine(std::string_view area, std::string_view text, const LogFields& about,
                      std::initializer_list<LogField> fields) {
   std::string line;
   line.append(area).append(": ");
   appendEscaped(line, text);
-  for (const LogField& field : fields) {
-    line.append(" ").append(field.key).append("=");
-    if (needsQuotes(field.value)) {
-      appendQuoted(line, field.value);
-    } else {
-      line += field.value;
-    }
-  }
+  for (const LogField& field : about) appendTextField(line, field);
+  for (const LogField& field : fields) appendTextField(line, field);
   return line;
 }
 
-std::string jsonLine(std::string_view area, std::string_view text,
+std::string jsonLine(std::string_view area, std::string_view text, const LogFields& about,
                      std::initializer_list<LogField> fields) {
   std::string line = "\"area\":";
   appendQuoted(line, area);
   line += ",\"message\":";
   appendQuoted(line, text);
-  for (const LogField& field : fields) {
-    line += ',';
-    appendQuoted(line, field.key);
-    line += ':';
-    if (field.number) {
-      line += field.value;
-    } else {
-      appendQuoted(line, field.value);
-    }
-  }
+  for (const LogField& field : about) appendJsonField(line, field);
+  for (const LogField& field : fields) appendJsonField(line, field);
   return line;
 }
 
 }  // namespace
 
-void logInit(const LogSettings& settings) {
-  format_ = settings.format;
-  logger().set_level(levelOf(settings.level));
-  if (format_ == LogFormat::kJson) {
-    logger().set_pattern("{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v}",
-                         spdlog::pattern_time_type::utc);
-  }
+LogTarget logTarget(int fd) {
+  const char* term = std::getenv("TERM");
+  LogTarget target;
+  target.terminal = ::isatty(fd) == 1;
+  target.colour =
+      target.terminal && !isSet("NO_COLOR") && term != nullptr && std::string_view(term) != "dumb";
+  target.journal = isJournal(fd);
+  return target;
 }
 
-void logSetLevel(LogLevel level) { logger().set_level(levelOf(level)); }
+void logInit(const LogSettings& settings, const LogTarget& target) {
+  logSetLevels(settings.level, settings.own);
+  logShowText(settings.message_text);
+  shape_ = shapeOf(settings.format, target);
+  sink().set_color_mode(target.colour ? spdlog::color_mode::always : spdlog::color_mode::never);
+  const char* of_people = shape_ == Shape::kText ? kTextPattern : "%v";
+  sink().set_formatter(patterned(shape_ == Shape::kJson ? kJsonPattern : of_people));
+}
 
-bool logEnabled(LogLevel level) { return logger().should_log(levelOf(level)); }
+void logInit(const LogSettings& settings) { logInit(settings, logTarget(STDERR_FILENO)); }
 
-void log(LogLevel level, std::string_view area, std::string_view text,
-         std::initializer_list<LogField> fields) {
-  if (!logEnabled(level)) return;
-  const std::string line =
-      format_ == LogFormat::kJson ? jsonLine(area, text, fields) : textLine(area, text, fields);
-  logger().log(levelOf(level), spdlog::string_view_t(line));
+void logSetLevels(LogLevel level, LogLevels own) { thresholds().set(level, std::move(own)); }
+
+void logSetLevel(const std::string& scope, LogLevel level) { thresholds().setOne(scope, level); }
+
+LogLevels logLevels() { return thresholds().all(); }
+
+const char* logLevelWord(LogLevel level) { return nameOf(level).word; }
+
+const LogLevel* logLevelFrom(std::string_view word) {
+  for (const LevelName& name : kLevels) {
+    if (word == name.word) return &name.level;
+  }
+  return nullptr;
+}
+
+bool logEnabled(LogLevel level, std::string_view scope) {
+  return thresholds().admits(level, scope);
+}
+
+void logShowText(bool shown) { shows_text_ = shown; }
+bool logShowsText() { return shows_text_; }
+
+void logLine(LogLevel level, std::string_view area, std::string_view text, const LogFields& about,
+             std::initializer_list<LogField> fields) {
+  std::string line = shape_ == Shape::kJson ? jsonLine(area, text, about, fields)
+                                            : textLine(area, text, about, fields);
+  if (shape_ == Shape::kJournal) line.insert(0, "<" + std::to_string(nameOf(level).priority) + ">");
+  sink().log(spdlog::details::log_msg({}, "modhost", nameOf(level).spdlog_level, line));
 }
 
 }  // namespace modhost::host

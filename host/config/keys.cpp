@@ -199,12 +199,18 @@ const std::vector<Key<S>> kSettingsKeys = {
       "The longest wait before a restart.", kAtReload},
      [](S& s) -> Slot { return &s.worker.restart_backoff_max; }},
 
-    {{"log.level", kEnum, "info", "", "", "debug|info|warn|error",
-      "The least important lines that are written.", kAtReload},
+    {{"log.level", kEnum, "info", "", "", "trace|debug|info|warn|error",
+      "The least important lines that are written; trace has every platform call and every hand-over, and no "
+      "secret or message text either.", kAtReload},
      [](S& s) -> Slot { return &s.log.level; }},
-    {{"log.format", kEnum, "text", "", "", "text|json",
-      "Lines for people, or one JSON object per line for collectors."},
+    {{"log.format", kEnum, "auto", "", "", "auto|text|json",
+      "Lines for people, or one JSON object per line for collectors; auto: text on a terminal and in systemd's "
+      "journal, else JSON."},
      [](S& s) -> Slot { return &s.log.format; }},
+    {{"log.message_text", kBool, "false", "", "", "",
+      "Write the beginning of each question and answer into the log, at level info. Whoever reads the log then "
+      "reads what users wrote.", kAtReload},
+     [](S& s) -> Slot { return &s.log.message_text; }},
 
     {{"modules_dir", kPath, "modules", "", "", "",
       "Where the .so files of modules without a path of their own lie.", kAtReload},
@@ -274,6 +280,10 @@ const std::vector<Key<M>> kModuleKeys = {
     {{"retry.backoff_max", kDuration, "5m", "1ms", "7d", "",
       "The longest wait between two attempts."},
      [](M& m) -> Slot { return &m.retry_backoff_max; }},
+    {{"log_level", kEnum, "inherit", "", "", "inherit|trace|debug|info|warn|error",
+      "The least important lines of this module, and about its platform calls; inherit: log.level.",
+      kAtReloadInPlace},
+     [](M& m) -> Slot { return &m.log_level; }},
     {{"config", kObject, "{}", "", "", "",
       "The module's own settings, checked against the schema it brings."},
      [](M& m) -> Slot { return ObjectSlot{&m}; }},

@@ -46,6 +46,7 @@ enum class KeyType {
 enum class Applies {
   kAtRestart = 1,
   kAtReload,
+  kAtReloadInPlace,  // of modules[]: without a new generation of the module
 };
 
 struct KeyInfo {

@@ -58,7 +58,7 @@ bool sameKey(const Key<Owner>& key, Owner& a, Owner& b) {
 template <typename Entry>
 bool sameEntry(const std::vector<Key<Entry>>& keys, Entry a, Entry b) {
   for (const Key<Entry>& key : keys) {
-    if (!sameKey(key, a, b)) return false;
+    if (key.info.applies != Applies::kAtReloadInPlace && !sameKey(key, a, b)) return false;
   }
   return true;
 }

@@ -85,6 +85,7 @@ struct Settings {
 
   struct Log {
     std::string level, format;
+    bool message_text = false;
   } log;
 
   std::string modules_dir, run_dir;
@@ -94,6 +95,7 @@ struct Settings {
   struct Module {
     std::string id, path, isolation, order_by, where;  // where: file:line:column of the entry
     std::string sha256;                                // of the file, in hex; empty: any
+    std::string log_level;                             // "inherit": that of all
     int concurrency = 0;                               // 0: the module's own
     Ms timeout{};                                      // 0: the module's own
     bool answers = false;
@@ -141,8 +143,9 @@ void warnOfExpired(Settings& settings, WallTime now);
 // says which keys of it had others (dotted paths, in the table's order).
 std::vector<std::string> keepUntilRestart(const Settings& running, Settings& next);
 
-// Whether two entries of modules[] say the same; where they stand in the file does not count, nor
-// their sha256, which is held against the file whenever it is loaded.
+// Whether two entries of modules[] make the same generation; where they stand in the file does not
+// count, nor what a running one takes over, nor their sha256, which is held against the file whenever
+// it is loaded.
 bool sameModule(const Settings::Module& a, const Settings::Module& b);
 
 // The effective configuration as YAML that loadSettings() reads again to the same settings, but for

@@ -148,8 +148,8 @@ TEST_CASE("reload: what waits for a restart is named and the rest applies") {
   the.start();
   CHECK(!the.logged("DEBUG"));
   the.configure(", config: {greeting: Moin}",
-                "modules_watch: false\ngate: {threads: 5}\ndispatch: {drain: 7s}\n"
-                "log: {level: debug}\n");
+                "modules_watch: false\ngate: {threads: 5}\ndispatch: {drain: 7s}\n");
+  rewrite(the.host, "log: {format: text}", "log: {format: text, level: debug}");
   rewrite(the.host, "listen: 127.0.0.1:0", "listen: 127.0.0.1:1");
 
   REQUIRE(the.reload());

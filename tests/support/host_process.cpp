@@ -148,7 +148,7 @@ HostProcess::~HostProcess() {
 }
 
 void HostProcess::configure(const std::string& modules_and_routes) {
-  writeFile(file("modules.yaml"), kHead + inbox_ + kHeadAfterInbox + modules_and_routes);
+  writeFile(file("modules.yaml"), kHead + inbox_ + kHeadAfterInbox + "log: " + log_ + "\n" + modules_and_routes);
 }
 
 void HostProcess::start() {

@@ -49,6 +49,8 @@ class HostProcess {
   void configure(const std::string& modules_and_routes);
   // Before configure(): the value of the key `inbox`.
   void setInbox(const std::string& yaml) { inbox_ = yaml; }
+  // Before configure(): the value of the key `log`; text, or start() does not find the ports.
+  void setLog(const std::string& yaml) { log_ = yaml; }
   void setVariable(const std::string& name, const std::string& value) { variables_[name] = value; }
 
   // What every start from now on is handed over; they stay the caller's.
@@ -83,6 +85,7 @@ class HostProcess {
   std::map<std::string, std::string> variables_;
   std::vector<NamedSocket> sockets_;
   std::string inbox_ = "{sqlite: {path: inbox.db}}";
+  std::string log_ = "{format: text}";
   pid_t pid_ = 0;
   int port_ = 0;
   int admin_port_ = 0;

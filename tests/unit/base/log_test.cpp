@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +32,21 @@ std::string captured(const std::function<void()>& speak) {
   text << std::ifstream(file).rdbuf();
   return text.str();
 }
+
+// The end of a pseudo terminal that a program writes to.
+class Terminal {
+ public:
+  Terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY)) {
+    REQUIRE(::grantpt(master_.get()) == 0);
+    REQUIRE(::unlockpt(master_.get()) == 0);
+    slave_ = Fd(::open(::ptsname(master_.get()), O_RDWR | O_NOCTTY));
+    REQUIRE(slave_.get() >= 0);
+  }
+  int fd() const { return slave_.get(); }
+
+ private:
+  Fd master_, slave_;
+};
 
 }  // namespace
 
@@ -65,17 +82,91 @@ TEST_CASE("log: debug lines are not written at level info") {
   CHECK(captured([] { logDebug("test", "quiet"); }).empty());
 }
 
-// Last in this file: the format stays changed for the rest of the process.
-TEST_CASE("log: json lines carry fields with their types") {
-  const std::string text = captured([] {
-    logInit({.level = LogLevel::kDebug, .format = LogFormat::kJson});
-    logWarn("test", "said \"so\"", {{"event", "evt_1"}, {"count", 3}});
-  });
+TEST_CASE("log: a scope has a level of its own until the levels are set anew") {
+  logSetLevels(LogLevel::kWarn, {{"guard", LogLevel::kTrace}});
+  CHECK(logEnabled(LogLevel::kTrace, "guard"));
+  CHECK(!logEnabled(LogLevel::kInfo, "inbox"));
+  CHECK(!logEnabled(LogLevel::kInfo));
 
-  CHECK(
-      text.find(
-          R"("level":"warning","area":"test","message":"said \"so\"","event":"evt_1","count":3})") !=
-      std::string::npos);
+  logSetLevel("module greeter", LogLevel::kError);
+  logSetLevel("", LogLevel::kDebug);
+  CHECK(logEnabled(LogLevel::kDebug, "inbox"));
+  CHECK(!logEnabled(LogLevel::kWarn, "module greeter"));
+  CHECK(logLevels() == LogLevels{{"", LogLevel::kDebug},
+                                 {"guard", LogLevel::kTrace},
+                                 {"module greeter", LogLevel::kError}});
+
+  logSetLevels(LogLevel::kInfo);
+  CHECK(!logEnabled(LogLevel::kTrace, "guard"));
+  CHECK(logEnabled(LogLevel::kInfo, "module greeter"));
+}
+
+TEST_CASE("log: what a line is about stands before its other fields") {
+  const LogFields about{{"event", "evt_1"}, {"trace_id", "4bf9"}};
+  const std::string text = captured([&] { logInfo("test", "spoke", about, {{"n", 7}}); });
+  CHECK(text.find("test: spoke event=evt_1 trace_id=4bf9 n=7\n") != std::string::npos);
+}
+
+TEST_CASE("log: a terminal gets colours unless NO_COLOR is set") {
+  const auto line = [](const LogTarget& target) {
+    return captured([&] {
+      logInit({.format = LogFormat::kAuto}, target);
+      logWarn("test", "spoke");
+      logInit({}, {});
+    });
+  };
+  CHECK(line({.terminal = true, .colour = true}).find("\x1b[") != std::string::npos);
+  const std::string plain = line({.terminal = true});
+  CHECK(plain.find('\x1b') == std::string::npos);
+  CHECK(plain.find("warning test: spoke\n") != std::string::npos);
+
+  const Terminal terminal;
+  ::setenv("TERM", "xterm", 1);
+  ::unsetenv("NO_COLOR");
+  CHECK(logTarget(terminal.fd()).colour);
+  ::setenv("NO_COLOR", "1", 1);
+  CHECK(logTarget(terminal.fd()).terminal);
+  CHECK(!logTarget(terminal.fd()).colour);
+  ::unsetenv("NO_COLOR");
+}
+
+TEST_CASE("log: the journal gets a priority and no time") {
+  const auto line = [](LogFormat format) {
+    return captured([&] {
+      logInit({.format = format}, {.journal = true});
+      logWarn("test", "spoke", {{"n", 1}});
+      logInit({}, {});
+    });
+  };
+  CHECK(line(LogFormat::kAuto) == "<4>test: spoke n=1\n");
+  CHECK(line(LogFormat::kText) == "<4>test: spoke n=1\n");
+  CHECK(line(LogFormat::kJson).starts_with("{\"time\":"));
+
+  int ends[2] = {};
+  REQUIRE(::pipe(ends) == 0);
+  const Fd reader(ends[0]), writer(ends[1]);
+  struct stat status {};
+  REQUIRE(::fstat(writer.get(), &status) == 0);
+  const std::string stream = std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+  ::setenv("JOURNAL_STREAM", stream.c_str(), 1);
+  CHECK(logTarget(writer.get()).journal);
+  ::setenv("JOURNAL_STREAM", "1:1", 1);
+  CHECK(!logTarget(writer.get()).journal);
+  ::unsetenv("JOURNAL_STREAM");
+  CHECK(!logTarget(writer.get()).journal);
+}
+
+TEST_CASE("log: lines are JSON with typed fields where nobody looks on") {
+  for (const LogFormat format : {LogFormat::kJson, LogFormat::kAuto}) {
+    const std::string text = captured([&] {
+      logInit({.level = LogLevel::kDebug, .format = format}, {});
+      logWarn("test", "said \"so\"", {{"event", "evt_1"}, {"count", 3}});
+      logInit({}, {});
+    });
+
+    CHECK(text.find(R"("level":"warning","area":"test","message":"said \"so\"",)"
+                    R"("event":"evt_1","count":3})") != std::string::npos);
+  }
 }
 
 TEST_SUITE_END();

@@ -84,6 +84,11 @@ TEST_CASE("reload: every setting of a module makes it another one") {
   CHECK(!sameModule(module, moduleFrom("{id: a, path: /m/b.so}")));
 }
 
+TEST_CASE("reload: another log level leaves a module as it is") {
+  const Settings::Module module = moduleFrom("{id: a, path: /m/a.so}");
+  CHECK(sameModule(module, moduleFrom("{id: a, path: /m/a.so, log_level: trace}")));
+}
+
 TEST_CASE("reload: the reference says of every key when it applies") {
   const std::string reference = settingsReference();
   CHECK(reference.find("| `listen` | host:port | `0.0.0.0:8080` |  | restart |") !=

@@ -152,7 +152,7 @@ TEST_CASE("settings: an unknown key is refused with the nearest known one") {
   CHECK(refusal(minimal("modules: [{id: a, retries: 3}]\n")) ==
         "modules.yaml:3:19: unknown key \"modules[0].retries\"; did you mean modules[0].retry? "
         "accepted here: id, "
-        "path, sha256, isolation, concurrency, timeout, order_by, answers, retry, config, "
+        "path, sha256, isolation, concurrency, timeout, order_by, answers, retry, log_level, config, "
         "platform_calls");
   CHECK(refusal(minimal("zzzzzzzz: 1\n"))
             .rfind("modules.yaml:3:1: unknown key \"zzzzzzzz\"; accepted here:", 0) == 0);
@@ -179,7 +179,8 @@ TEST_CASE("settings: a value of the wrong kind is refused with what is accepted"
   CHECK(refusal(minimal("inbox: {keep_bodies: yes}\n")) ==
         "modules.yaml:3:22: inbox.keep_bodies is \"yes\"; accepted: true or false");
   CHECK(refusal(minimal("log: {level: verbose}\n")) ==
-        "modules.yaml:3:14: log.level is \"verbose\"; accepted: debug, info, warn or error");
+        "modules.yaml:3:14: log.level is \"verbose\"; accepted: trace, debug, info, warn or "
+        "error");
   CHECK(refusal("listen: 8080\n") ==
         "modules.yaml:1:9: listen is \"8080\"; accepted: host:port such as 127.0.0.1:8080 or "
         "[::1]:8080");
