@@ -29,6 +29,10 @@ class HostPages {
     return jsonReply(503, {{"ready", false}, {"reasons", reasons}});
   }
 
+  void beforeMetrics() const {
+    if (sources_.before_metrics) sources_.before_metrics();
+  }
+
   AdminReply status() const {
     using std::chrono::seconds;
     const auto uptime = std::chrono::duration_cast<seconds>(clock_.steadyNow() - started_);
@@ -95,7 +99,10 @@ AdminRouter adminRoutes(Clock& clock, Metrics& metrics, Inbox& inbox, DeadLetter
     return jsonReply(200, {{"status", "ok"}});
   });
   router.add("GET", "/readyz", [pages](const AdminRequest&) { return pages->ready(); });
-  router.add("GET", "/metrics", [&metrics](const AdminRequest&) { return metricsPage(metrics); });
+  router.add("GET", "/metrics", [&metrics, pages](const AdminRequest&) {
+    pages->beforeMetrics();
+    return metricsPage(metrics);
+  });
   router.add("GET", "/status", status);
   router.add("GET", "/api/v1/status", status);
   router.add("GET", "/api/v1/openapi.json", [](const AdminRequest&) {

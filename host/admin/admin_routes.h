@@ -37,6 +37,8 @@ struct AdminSources {
   EventRoutesSources events = {};
   // GET /api/v1/attempts, likewise.
   AdminHandler attempts = {};
+  // Runs before /metrics is written, for what is looked at only then.
+  std::function<void()> before_metrics = {};
 };
 
 // The references must outlive the router; `inbox` and `letters` are two sides of one.

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@
 #include "host/app/module_set.h"
 #include "host/app/modules_watch.h"
 #include "host/app/process.h"
+#include "host/app/process_metrics.h"
 #include "host/app/reloader.h"
 #include "host/app/service.h"
 #include "host/app/shown_json.h"
@@ -75,6 +77,8 @@ struct App::Parts {
   std::atomic<bool> draining{false};
   Settings settings;  // what serves; after the start the reloader's thread alone has it
   Counter reloads, reloads_refused;
+  ProcessMetrics process;
+  Gauge oldest_seconds, modules_down;
   std::unique_ptr<SqliteInbox> inbox;
   CurlPlatform platform;
   LedgerGuard guard;
@@ -90,6 +94,11 @@ struct App::Parts {
       : settings(given),
         reloads(reloadCounter("done")),
         reloads_refused(reloadCounter("refused")),
+        process(metrics, clock),
+        oldest_seconds(metrics.gauge("modhost_inbox_oldest_seconds",
+                                     "Age of the oldest event with an open delivery; 0: none.")),
+        modules_down(metrics.gauge("modhost_modules_down",
+                                   "Modules that cannot take an event now; /readyz names them.")),
         inbox(openInbox(signals)),
         platform(platformSettings(settings), clock, metrics),
         guard(*inbox, platform, clock, metrics, guardSettings(settings)),
@@ -97,7 +106,7 @@ struct App::Parts {
         reloader(clock, {[this](const std::string& trigger) { return reload(trigger); },
                          [this] { modules.sweep(); }}),
         modules(metrics, clock, [this] { reloader.requestSweep(); }),
-        dispatcher(*inbox, guard, clock, metrics, dispatchSettings(settings), firstLanes()),
+        dispatcher(*inbox, guard, clock, metrics, dispatching(), firstLanes()),
         ingress(clock, metrics, *inbox, routes, firstIngress(handed)),
         admin(startAdmin(handed)) {}
 
@@ -106,6 +115,8 @@ struct App::Parts {
   IngressSettings firstIngress(const HandedSockets& handed) const;
   std::unique_ptr<AdminServer> startAdmin(const HandedSockets& handed);
   std::vector<Lane> firstLanes();
+  DispatchSettings dispatching();
+  void refreshMetrics();
   void watchModules();
   ReloadOutcome reload(const std::string& trigger);
   ReloadOutcome takeOver();
@@ -145,11 +156,29 @@ IngressSettings App::Parts::firstIngress(const HandedSockets& handed) const {
   return made;
 }
 
+DispatchSettings App::Parts::dispatching() {
+  DispatchSettings made = dispatchSettings(settings);
+  made.type_label = [this](const std::string& type) {
+    const std::shared_ptr<const RouteTable> table = routes.get();
+    return table->typeLabels()[table->typeLabel(type)];
+  };
+  return made;
+}
+
+void App::Parts::refreshMetrics() {
+  process.refresh();
+  modules_down.set(static_cast<double>(modules.down().size()));
+  const std::optional<WallTime> oldest = inbox->oldestOpen();
+  const Milliseconds age = oldest ? clock.wallNow() - *oldest : Milliseconds{};
+  oldest_seconds.set(std::max(std::chrono::duration<double>(age).count(), 0.0));
+}
+
 std::unique_ptr<AdminServer> App::Parts::startAdmin(const HandedSockets& handed) {
   if (!settings.admin_enabled) return nullptr;
   AdminSources sources;
   sources.not_ready = [this] { return notReady(); };
   sources.status = [this] { return status(); };
+  sources.before_metrics = [this] { refreshMetrics(); };
   sources.reload = [this](const AdminRequest&) { return answerReload(); };
   sources.attempts = [this](const AdminRequest& request) {
     return attemptsReply(dispatcher.recent(), request, clock.wallNow());
@@ -238,6 +267,7 @@ std::vector<std::string> App::Parts::notReady() const {
   std::vector<std::string> reasons;
   if (draining) reasons.push_back("draining");
   if (storage_failed) reasons.push_back("storage failed");
+  for (std::string& reason : modules.down()) reasons.push_back(std::move(reason));
   return reasons;
 }
 

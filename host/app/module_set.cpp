@@ -32,6 +32,19 @@ bool names(const std::vector<Settings::Module>& modules, const std::string& id) 
                      [&](const Settings::Module& module) { return module.id == id; });
 }
 
+// Empty: it can take events.
+std::string whyDown(const Generation& generation) {
+  const ModuleRunner& runner = generation.runner();
+  const RunnerHealth health = runner.health();
+  if (!health.up) {
+    return "no worker is ready" +
+           (health.last_death ? "; the last one: " + health.last_death->how : std::string());
+  }
+  const bool all_stuck =
+      generation.inProcess() && runner.stuck() >= runner.description().concurrency_max;
+  return all_stuck ? "all its threads are stuck" : "";
+}
+
 Json shown(const Generation& generation, const char* state) {
   const ModuleRunner& runner = generation.runner();
   const RunnerHealth health = runner.health();
@@ -47,6 +60,7 @@ Json shown(const Generation& generation, const char* state) {
           {"isolation", generation.module().isolation},
           {"answers", generation.module().answers},
           {"state", state},
+          {"up", whyDown(generation).empty()},
           {"running", generation.running()},
           {"concurrency", runner.concurrency()},
           {"stuck", runner.stuck()},
@@ -271,6 +285,16 @@ std::vector<AdminModule> ModuleSet::serving() const {
     modules.push_back({now.generation->module().id, now.generation->module().answers});
   }
   return modules;
+}
+
+std::vector<std::string> ModuleSet::down() const {
+  MutexLock lock(mutex_);
+  std::vector<std::string> reasons;
+  for (const Serving& now : serving_) {
+    const std::string why = whyDown(*now.generation);
+    if (!why.empty()) reasons.push_back("module " + now.generation->module().id + ": " + why);
+  }
+  return reasons;
 }
 
 Json ModuleSet::status() const {

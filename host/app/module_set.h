@@ -66,6 +66,9 @@ class ModuleSet {
 
   std::vector<AdminModule> serving() const EXCLUDES(mutex_);
 
+  // Of those that serve and cannot take an event now, which and why, in words.
+  std::vector<std::string> down() const EXCLUDES(mutex_);
+
   // {"modules": [those that serve], "generations": [draining ones, then ended ones, oldest first]}
   nlohmann::json status() const EXCLUDES(mutex_);
 

@@ -1,7 +1,7 @@
 #include "host/base/log.h"
 
-#include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -250,6 +250,13 @@ bool logEnabled(LogLevel level, std::string_view scope) {
 
 void logShowText(bool shown) { shows_text_ = shown; }
 bool logShowsText() { return shows_text_; }
+
+std::string loggedText(std::string_view text) {
+  if (text.size() <= kLoggedTextBytesMax) return std::string(text);
+  std::size_t end = kLoggedTextBytesMax;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return std::string(text.substr(0, end)) + "\xE2\x80\xA6";
+}
 
 void logLine(LogLevel level, std::string_view area, std::string_view text, const LogFields& about,
              std::initializer_list<LogField> fields) {

@@ -82,6 +82,7 @@ bool logEnabled(LogLevel level, std::string_view scope = {});
 void logShowText(bool shown);
 bool logShowsText();
 inline constexpr std::size_t kLoggedTextBytesMax = 200;
+std::string loggedText(std::string_view text);
 
 // Writes the line, whatever the level. `area` is the folder that speaks ("inbox"). Control bytes in
 // values are escaped, so a value can not forge a line.

@@ -12,7 +12,7 @@ struct Metrics::Impl {
   prometheus::Registry registry{prometheus::Registry::InsertBehavior::Merge};
 };
 
-void Counter::add(double n) { static_cast<prometheus::Counter*>(impl_)->Increment(n); }
+void Counter::add(double n) const { static_cast<prometheus::Counter*>(impl_)->Increment(n); }
 void Gauge::set(double value) { static_cast<prometheus::Gauge*>(impl_)->Set(value); }
 void Gauge::add(double n) { static_cast<prometheus::Gauge*>(impl_)->Increment(n); }
 void Histogram::observe(double value) {

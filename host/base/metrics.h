@@ -15,7 +15,7 @@ using Labels = std::map<std::string, std::string>;
 class Counter {
  public:
   explicit Counter(void* impl) : impl_(impl) {}
-  void add(double n = 1);
+  void add(double n = 1) const;
 
  private:
   void* impl_;

@@ -104,10 +104,8 @@ void Closings::retryOrGiveUp(Open& open) {
   }
   ending.error += ending.error.empty() ? "" : "; ";
   ending.error += "the chat could not be closed";
-  logError("dispatch", "a chat was left open: closing calls failed",
-           {{"event", ending.delivery.event->id},
-            {"module", key.target},
-            {"rounds", open.rounds_failed}});
+  logError("dispatch", "a chat was left open: closing calls failed", aboutDelivery(ending.delivery),
+           {{"rounds", open.rounds_failed}});
   settle(key, Settlement::To::kDead);
 }
 

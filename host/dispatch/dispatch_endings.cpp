@@ -24,6 +24,11 @@ void DispatchLoop::leaveModule(LaneState& lane, Held& held, SteadyTime ended_at)
   lane.metrics.attempt_seconds.observe(seconds.count());
   lane.metrics.running.add(-1);
   lane.leave(held);
+  if (lane.isTraced()) {
+    logLine(LogLevel::kTrace, "dispatch", "attempt came back", held.guarded->about(),
+            {{"attempt", held.delivery.attempts},
+             {"duration_ms", static_cast<std::int64_t>(seconds.count() * 1'000)}});
+  }
   timers_.cancel(held.delivery.key);
   held.phase = Held::Phase::kFencing;
   held.guarded->revoke([mailbox = mailbox_, key = held.delivery.key, token = held.token] {
@@ -88,10 +93,8 @@ void DispatchLoop::apply(LaneState& lane, Held& held, const Fate& fate,
 
 void DispatchLoop::waitAgain(LaneState& lane, Held& held, const Fate& fate) {
   Delivery& delivery = held.delivery;
-  logInfo("dispatch", "attempt to be repeated",
-          {{"event", delivery.event->id},
-           {"module", lane.target},
-           {"attempt", delivery.attempts},
+  logInfo("dispatch", "attempt to be repeated", aboutDelivery(delivery),
+          {{"attempt", delivery.attempts},
            {"end", endWord(fate.end)},
            {"in_ms", fate.delay.count()},
            {"error", fate.error}});
@@ -116,8 +119,7 @@ void DispatchLoop::waitAgain(LaneState& lane, Held& held, const Fate& fate) {
 
 // Of a host that stops: the next process gets it.
 void DispatchLoop::handBack(LaneState& lane, Held& held) {
-  logInfo("dispatch", "attempt handed back",
-          {{"event", held.delivery.event->id}, {"module", lane.target}});
+  logInfo("dispatch", "attempt handed back", aboutDelivery(held.delivery));
   settlements_.push_back({held.delivery.key, Settlement::To::kHandBack, End::kInterrupted, {}, ""});
   noteEnd(held, End::kInterrupted, true, "");
   leaveToNextProcess(lane, held);
@@ -133,13 +135,11 @@ void DispatchLoop::leaveToNextProcess(LaneState& lane, Held& held) {
 
 void DispatchLoop::endForGood(LaneState& lane, Held& held, End end, std::string error,
                               const Guard::Standing& standing) {
-  const EventPtr event = held.delivery.event;
-  log(isGood(end) ? LogLevel::kDebug : LogLevel::kWarn, "dispatch", "delivery ended",
-      {{"event", event->id},
-       {"module", lane.target},
-       {"attempt", held.delivery.attempts},
-       {"end", endWord(end)},
-       {"error", error}});
+  const LogLevel level = isGood(end) ? LogLevel::kDebug : LogLevel::kWarn;
+  if (logEnabled(level, "dispatch")) {
+    log(level, "dispatch", "delivery ended", aboutDelivery(held.delivery),
+        {{"attempt", held.delivery.attempts}, {"end", endWord(end)}, {"error", error}});
+  }
   // Who pressed stop waits for nothing more, who has the apology of before a replay has it.
   const bool something_stands = standing.answered || standing.apologised;
   const bool apology_owed = end != End::kStopped && lane.owesAnswer(held) && !something_stands;
@@ -157,7 +157,7 @@ void DispatchLoop::close(LaneState& lane, Ending ending) {
   if (ending.steps_owed && ending.end == End::kOk) {
     lane.metrics.steps_left_open.add();
     logWarn("dispatch", "ok with open steps; they are completed for the module",
-            {{"event", ending.delivery.event->id}, {"module", lane.target}});
+            aboutDelivery(ending.delivery));
   }
   if (!ending.delivery.closing) {
     settlements_.push_back({key, Settlement::To::kClosing, ending.end, {}, ending.error});
@@ -173,6 +173,7 @@ void DispatchLoop::settleEnded(LaneState& lane, const Ending& ending, Settlement
   const DeliveryKey& key = ending.delivery.key;
   lane.bytes -= ending.delivery.event->body.size();
   lane.metrics.ended.at(ending.end).add();
+  lane.metrics.outcome(settings_.type_label(ending.delivery.event->type), ending.end).add();
   settlements_.push_back({key, to, ending.end, {}, ending.error});
   ended_.push_back(key.seq);
 }

@@ -199,9 +199,11 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
   held.end = {};
   // Counted after open(), which reads the ledger of what was begun before; a first one has none.
   held.guarded = guard_.open(held.delivery, held.deadline, lane.lane.platform_calls);
+  if (!held.delivery.begun) lane.metrics.queue_seconds.observe(secondsWaited(held.delivery));
   held.delivery.begun = true;
   ++held.delivery.attempts;
   recent_.begun(token, held.delivery, clock_.wallNow());
+  tellBegun(lane, held);
   timers_.set(key, held.deadline);
   ++attempts_out_;
   ++lane.running;
@@ -215,6 +217,18 @@ void DispatchLoop::launch(LaneState& lane, Held& held) {
   held.guarded->watchForStop([mailbox = mailbox_, key, token] {
     mailbox->post(AttemptStopped{key, token});
   });
+}
+
+void DispatchLoop::tellBegun(const LaneState& lane, const Held& held) {
+  if (lane.isTraced()) {
+    logLine(LogLevel::kTrace, "dispatch", "attempt begun", held.guarded->about(),
+            {{"attempt", held.delivery.attempts},
+             {"timeout_ms", lane.lane.timeout.count()},
+             {"alone", held.alone ? "yes" : "no"}});
+  }
+  if (!logShowsText() || !logEnabled(LogLevel::kInfo, "dispatch")) return;
+  logInfo("dispatch", "question", held.guarded->about(),
+          {{"text", loggedText(questionText(*held.delivery.event))}});
 }
 
 // --- what others report, and what time brings ---
@@ -348,6 +362,12 @@ SteadyTime DispatchLoop::staleAt(const Delivery& delivery) const {
 
 SteadyTime DispatchLoop::readyAt(const LaneState& lane, const Delivery& delivery) const {
   return clock_.steadyNow() + clamped(delivery.due - clock_.wallNow(), lane.lane.retry.backoff_max);
+}
+
+// By the wall clock, which may have been set back meanwhile.
+double DispatchLoop::secondsWaited(const Delivery& delivery) const {
+  const auto waited = std::max(clock_.wallNow() - delivery.answer_from, Milliseconds{});
+  return std::chrono::duration<double>(waited).count();
 }
 
 // One that is not known yet belongs to a module which is no longer configured.

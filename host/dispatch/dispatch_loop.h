@@ -50,6 +50,7 @@ class DispatchLoop {
   std::vector<Startable> pickReady();
   bool beginAll(const std::vector<Startable>& picked);
   void launch(LaneState& lane, Held& held);
+  static void tellBegun(const LaneState& lane, const Held& held);
 
   // What others report, and what time brings.
   void read(const DispatchMail& mail);
@@ -89,6 +90,7 @@ class DispatchLoop {
   Guard::Standing standingOrWorst(const DeliveryKey& key);
   SteadyTime staleAt(const Delivery& delivery) const;
   SteadyTime readyAt(const LaneState& lane, const Delivery& delivery) const;
+  double secondsWaited(const Delivery& delivery) const;
   LaneState& laneOf(const Target& target);
   Held* find(LaneState& lane, const DeliveryKey& key, AttemptToken token);
   bool takingWork() const;

@@ -74,6 +74,10 @@ struct DispatchSettings {
   Milliseconds closing_backoff{2'000};       // before the second round; doubles …
   Milliseconds closing_backoff_max{60'000};  // … up to this
   Milliseconds inbox_pause{200};             // before the inbox is asked again after kUnavailable
+  // What metrics call an event's type: one of few.
+  std::function<std::string(const std::string& type)> type_label = [](const std::string&) {
+    return "other";
+  };
 };
 
 class Dispatcher {

@@ -12,6 +12,10 @@ namespace {
 const std::vector<double> kAttemptSeconds = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1,
                                              2.5,   5,     10,   30,   60,  120, 300};
 
+// From the hand-over in memory to a backlog of hours.
+const std::vector<double> kQueueSeconds = {0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1,
+                                           5,     15,     60,    300,  900,  3600};
+
 std::map<End, Counter> endCounters(Metrics& metrics, const Target& target) {
   std::map<End, Counter> counters;
   for (const End end : {End::kOk, End::kSkipped, End::kRejected, End::kFailed, End::kOverran,
@@ -25,11 +29,16 @@ std::map<End, Counter> endCounters(Metrics& metrics, const Target& target) {
 
 }  // namespace
 
-LaneMetrics::LaneMetrics(Metrics& metrics, const Target& target)
-    : ended(endCounters(metrics, target)),
+LaneMetrics::LaneMetrics(Metrics& metrics, const Target& name)
+    : registry(metrics),
+      target(name),
+      ended(endCounters(metrics, target)),
       attempt_seconds(metrics.histogram("modhost_attempt_seconds",
                                         "How long the module had an attempt, overruns included.",
                                         kAttemptSeconds, {{"module", target}})),
+      queue_seconds(metrics.histogram("modhost_queue_wait_seconds",
+                                      "From an event's receipt, or replay, to its first attempt.",
+                                      kQueueSeconds, {{"module", target}})),
       running(
           metrics.gauge("modhost_running", "Attempts the module has now.", {{"module", target}})),
       held(metrics.gauge("modhost_deliveries_held",
@@ -50,6 +59,17 @@ LaneMetrics::LaneMetrics(Metrics& metrics, const Target& target)
       apologies_due(metrics.counter("modhost_apologies_due_total",
                                     "Deliveries that ended for good while no answer stood.",
                                     {{"module", target}})) {}
+
+Counter& LaneMetrics::outcome(const std::string& type, End end) {
+  std::map<End, Counter>& counters = outcomes[type];
+  const auto known = counters.find(end);
+  if (known != counters.end()) return known->second;
+  const Counter counter = registry.counter(
+      "modhost_event_outcomes_total",
+      "Deliveries that ended for good, by the event's type, by module and by how.",
+      {{"type", type}, {"module", target}, {"outcome", std::string(endWord(end))}});
+  return counters.emplace(end, counter).first->second;
+}
 
 void LaneState::replace(Lane next) {
   if (next.runner != lane.runner) running = running_alone = 0;

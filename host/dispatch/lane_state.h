@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "host/base/log.h"
 #include "host/base/metrics.h"
 #include "host/dispatch/dispatcher.h"
 #include "host/dispatch/lane_queue.h"
@@ -45,8 +46,15 @@ struct Held {
 struct LaneMetrics {
   LaneMetrics(Metrics& metrics, const Target& target);
 
+  // Of one type of events, as type_label calls it.
+  Counter& outcome(const std::string& type, End end);
+
+  Metrics& registry;
+  const Target target;
   std::map<End, Counter> ended;
+  std::map<std::string, std::map<End, Counter>> outcomes;  // by type
   Histogram attempt_seconds;
+  Histogram queue_seconds;
   Gauge running;
   Gauge held;
   Gauge closings;
@@ -63,7 +71,10 @@ inline constexpr std::size_t kClosingsPerPlace = 16;
 struct LaneState {
   // A `lane` without a runner is that of a module which is no longer configured.
   LaneState(const Target& name, Lane settings, Metrics& registry)
-      : target(name), lane(std::move(settings)), metrics(registry, name) {}
+      : target(name),
+        log_scope(moduleLogScope(name)),
+        lane(std::move(settings)),
+        metrics(registry, name) {}
 
   bool configured() const { return lane.runner != nullptr; }
   // From now on `next` serves; without a runner: the module is no longer configured.
@@ -83,7 +94,13 @@ struct LaneState {
   // How many more may be held.
   std::size_t room(const DispatchSettings& settings) const;
 
+  // Whether lines at level trace about its attempts are written.
+  bool isTraced() const {
+    return logEnabled(LogLevel::kTrace, "dispatch") || logEnabled(LogLevel::kTrace, log_scope);
+  }
+
   const Target target;
+  const std::string log_scope;
   Lane lane;
   LaneMetrics metrics;
   LaneQueue queue;  // of those in `held`: waiting and out

@@ -61,7 +61,7 @@ Result<void> fill(Event& event, Envelope& envelope) {
 
 }  // namespace
 
-Result<ParsedEvent> parseEvent(std::string&& body, WallTime received_at) {
+Result<ParsedEvent> parseEvent(std::string&& body, WallTime received_at, std::string traceparent) {
   Result<Envelope> envelope = readEnvelope(body);
   if (!envelope) return envelope.takeError();
   auto event = std::make_shared<Event>();
@@ -69,10 +69,30 @@ Result<ParsedEvent> parseEvent(std::string&& body, WallTime received_at) {
   if (!usableId(event->id)) event->id = bodyId(body);
   event->body = std::move(body);
   event->received_at = received_at;
+  event->traceparent = std::move(traceparent);
   return ParsedEvent{std::move(event), envelope.value().created_at};
 }
 
 nlohmann::json documentOf(const Event& event) { return nlohmann::json::parse(event.body); }
+
+TraceContext traceOf(const Event& event) {
+  if (auto sent = parseTraceparent(event.traceparent)) return std::move(*sent);
+  return traceFrom(event.id);
+}
+
+std::string questionText(const Event& event) {
+  const nlohmann::json document = documentOf(event);
+  const nlohmann::json payload = document.value("payload", nlohmann::json::object());
+  if (!payload.is_object()) return {};
+  const auto message = payload.find("userMessage");
+  const nlohmann::json& holder = message == payload.end() ? payload : *message;
+  const auto text = holder.is_object() ? holder.find("text") : holder.end();
+  return text != holder.end() && text->is_string() ? text->get<std::string>() : std::string();
+}
+
+LogFields aboutEvent(const Event& event) {
+  return {{"event", event.id}, {"trace_id", traceOf(event).trace_id}};
+}
 
 Event unreadableEvent(std::string body, WallTime received_at) {
   Event event;

@@ -115,11 +115,13 @@ Result<std::vector<std::string>> pathSegments(std::string_view path) {
   return segments;
 }
 
-bool isAllowed(const std::vector<CallPattern>& patterns, std::string_view method,
-               const std::vector<std::string>& segments) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const CallPattern& pattern) {
-    return pattern.method == method && fits(split(pattern.path), segments);
-  });
+const CallPattern* patternOf(const std::vector<CallPattern>& patterns, std::string_view method,
+                             const std::vector<std::string>& segments) {
+  const auto found =
+      std::find_if(patterns.begin(), patterns.end(), [&](const CallPattern& pattern) {
+        return pattern.method == method && fits(split(pattern.path), segments);
+      });
+  return found == patterns.end() ? nullptr : &*found;
 }
 
 CallKind kindOfCall(std::string_view method, const std::vector<std::string>& segments) {

@@ -21,8 +21,13 @@ Result<CallPattern> parseCallPattern(std::string_view text);
 // they are percent-encoded, or a broken encoding.
 Result<std::vector<std::string>> pathSegments(std::string_view path);
 
-bool isAllowed(const std::vector<CallPattern>& patterns, std::string_view method,
-               const std::vector<std::string>& segments);
+// The first pattern that allows it; null: none does.
+const CallPattern* patternOf(const std::vector<CallPattern>& patterns, std::string_view method,
+                             const std::vector<std::string>& segments);
+inline bool isAllowed(const std::vector<CallPattern>& patterns, std::string_view method,
+                      const std::vector<std::string>& segments) {
+  return patternOf(patterns, method, segments) != nullptr;
+}
 
 // What the guard knows about a call by its method and path alone.
 enum class CallKind {

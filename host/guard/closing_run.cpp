@@ -36,14 +36,13 @@ void ClosingRun::start() {
 void ClosingRun::closeStep(const Step& step) {
   if (closing_.ended_well) {
     logWarn("guard", "a module ended well but left a step open; it is set COMPLETED",
-            {{"event", closing_.delivery.event->id},
-             {"module", closing_.delivery.key.target},
-             {"order", step.key.order}});
+            aboutDelivery(closing_.delivery), {{"order", step.key.order}});
   }
   const auto state = closing_.ended_well ? StepState::kCompleted : StepState::kFailed;
   core_->sendOwn(
-      *closing_.delivery.event, "PATCH", "/message-log/" + pathSegment(step.log_id),
-      closingBody(state), [self = shared_from_this(), state, log_id = step.log_id](auto outcome) {
+      *closing_.delivery.event, closing_.delivery.key, "PATCH",
+      "/message-log/" + pathSegment(step.log_id), closingBody(state),
+      [self = shared_from_this(), state, log_id = step.log_id](auto outcome) {
         if (!isSuccess(outcome)) {
           self->failed("closing a step", outcome);
           return self->partEnded();
@@ -61,7 +60,7 @@ void ClosingRun::closeStep(const Step& step) {
 void ClosingRun::countOrphan(const Step& step) {
   core_->countAmbiguous(1);
   logWarn("guard", "a step's create was never confirmed; a row may stay open in the chat",
-          {{"event", closing_.delivery.event->id}, {"order", step.key.order}});
+          aboutDelivery(closing_.delivery), {{"order", step.key.order}});
   ledger_->orphaned(step.key, [self = shared_from_this()](Result<void> recorded) {
     self->core_->noteRecord(recorded);
     self->partEnded();
@@ -95,8 +94,10 @@ void ClosingRun::lookBeforeWriting() {
   const auto found = [self = shared_from_this()](PlatformOutcome outcome) {
     self->messageFound(outcome);
   };
-  if (mayBeAnswered()) return core_->sendOwn(event, "GET", messageLookPath(event), "", found);
-  core_->lookAtMessage(event, core_->clock.steadyNow() + core_->settings.call_timeout, found);
+  const DeliveryKey& key = closing_.delivery.key;
+  if (mayBeAnswered()) return core_->sendOwn(event, key, "GET", messageLookPath(event), "", found);
+  const SteadyTime until = core_->clock.steadyNow() + core_->settings.call_timeout;
+  core_->lookAtMessage(event, originOf(event, key), until, found);
 }
 
 // Never over an answer that stands: where one may, nothing is written without a readable message.
@@ -129,7 +130,7 @@ void ClosingRun::writeApology() {
     self->failed("writing the apology", outcome);
     self->end();
   };
-  core_->sendOwn(event, "PATCH", messagePath(event), text, written);
+  core_->sendOwn(event, closing_.delivery.key, "PATCH", messagePath(event), text, written);
 }
 
 void ClosingRun::apologyStands() {
@@ -148,8 +149,8 @@ void ClosingRun::failed(const char* what, const PlatformOutcome& outcome) {
   const std::string why = outcome.reply.ok()
                               ? "status " + std::to_string(outcome.reply.value().status)
                               : outcome.reply.error().message;
-  logError("guard", "a closing call failed",
-           {{"event", closing_.delivery.event->id}, {"what", what}, {"why", why}});
+  logError("guard", "a closing call failed", aboutDelivery(closing_.delivery),
+           {{"what", what}, {"why", why}});
   MutexLock lock(mutex_);
   all_accepted_ = false;
 }

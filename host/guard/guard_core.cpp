@@ -11,9 +11,17 @@ namespace modhost::host {
 namespace {
 
 constexpr auto kIdleTimer = std::chrono::hours(1);
+// The guard's own calls are about one row or one message.
+std::string ownRoute(const std::string& path) { return path.substr(0, path.find('/', 1)) + "/*"; }
+
 constexpr char kClosedHelp[] = "Steps that a module left open and the host closed.";
 
 }  // namespace
+
+std::shared_ptr<const CallOrigin> originOf(const Event& event, const DeliveryKey& key) {
+  return std::make_shared<const CallOrigin>(
+      CallOrigin{aboutDelivery(event, key), moduleLogScope(key.target), traceOf(event)});
+}
 
 GuardMetrics::GuardMetrics(Metrics& metrics)
     : ambiguous_creates(metrics.counter(
@@ -49,6 +57,7 @@ GuardCore::~GuardCore() {
 
 GuardCore::Ticket GuardCore::send(PlatformRequest request, PlatformDone done) {
   Ticket ticket = 0;
+  if (request.origin) request.span_id = newSpanId();
   {
     MutexLock lock(mutex_);
     ticket = ++last_ticket_;
@@ -91,9 +100,11 @@ void GuardCore::tellPlatform(PlatformCallId id, Cut cut) {
   if (cut == Cut::kCancelled) platform_.cancel(id);
 }
 
-void GuardCore::sendOwn(const Event& event, std::string method, std::string path, std::string body,
-                        PlatformDone done) {
+void GuardCore::sendOwn(const Event& event, const DeliveryKey& key, std::string method,
+                        std::string path, std::string body, PlatformDone done) {
   PlatformRequest request;
+  request.route = ownRoute(path);
+  request.origin = originOf(event, key);
   request.method = std::move(method);
   request.path = std::move(path);
   request.body = std::move(body);
@@ -103,11 +114,14 @@ void GuardCore::sendOwn(const Event& event, std::string method, std::string path
   send(std::move(request), std::move(done));
 }
 
-GuardCore::Ticket GuardCore::lookAtMessage(const Event& event, SteadyTime deadline,
-                                           PlatformDone done) {
+GuardCore::Ticket GuardCore::lookAtMessage(const Event& event,
+                                           std::shared_ptr<const CallOrigin> origin,
+                                           SteadyTime deadline, PlatformDone done) {
   PlatformRequest request;
   request.method = "GET";
   request.path = messageLookPath(event);
+  request.route = ownRoute(request.path);
+  request.origin = std::move(origin);
   request.user_id = event.user_id;
   request.company_id = event.company_id;
   request.deadline = deadline;

@@ -34,6 +34,8 @@ struct GuardMetrics {
   Counter failed_stop_polls;
 };
 
+std::shared_ptr<const CallOrigin> originOf(const Event& event, const DeliveryKey& key);
+
 class GuardCore {
  public:
   using Ticket = std::uint64_t;  // of one platform call, never 0
@@ -49,11 +51,12 @@ class GuardCore {
   void withdraw(Ticket ticket) { cut(ticket, Cut::kWithdrawn); }
   void cancel(Ticket ticket) { cut(ticket, Cut::kCancelled); }
 
-  // One of the guard's own calls on behalf of `event`, within call_timeout.
-  void sendOwn(const Event& event, std::string method, std::string path, std::string body,
-               PlatformDone done);
+  // One of the guard's own calls on behalf of a delivery, within call_timeout.
+  void sendOwn(const Event& event, const DeliveryKey& key, std::string method, std::string path,
+               std::string body, PlatformDone done);
   // Reads the event's assistant message, in one try, until `deadline`.
-  Ticket lookAtMessage(const Event& event, SteadyTime deadline, PlatformDone done);
+  Ticket lookAtMessage(const Event& event, std::shared_ptr<const CallOrigin> origin,
+                       SteadyTime deadline, PlatformDone done);
 
   // Runs `task` on the timer's thread once `delay` has passed; stop() drops what has not run.
   void after(Milliseconds delay, std::function<void()> task);

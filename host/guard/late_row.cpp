@@ -17,8 +17,8 @@ LateRow::LateRow(std::shared_ptr<GuardCore> core, EventPtr event,
 
 void LateRow::close() {
   if (!core_->enterUnlessStopping()) return;
-  core_->sendOwn(*event_, "PATCH", "/message-log/" + pathSegment(log_id_), closingBody(state_),
-                 [self = shared_from_this()](const PlatformOutcome& outcome) {
+  core_->sendOwn(*event_, ledger_->key(), "PATCH", "/message-log/" + pathSegment(log_id_),
+                 closingBody(state_), [self = shared_from_this()](const PlatformOutcome& outcome) {
                    self->answered(outcome);
                    self->core_->leave();
                  });
@@ -41,7 +41,7 @@ void LateRow::tryAgainLater() {
   logError("guard",
            last ? "a row that was opened too late stays open in the chat"
                 : "a row that was opened too late could not be closed; it is tried again",
-           {{"event", event_->id}, {"round", rounds_failed_}});
+           aboutDelivery(*event_, ledger_->key()), {{"round", rounds_failed_}});
 }
 
 }  // namespace modhost::host

@@ -78,15 +78,17 @@ bool mayBeDone(const PlatformOutcome& outcome) {
 
 }  // namespace
 
-LedgerAttempt::LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event, SteadyTime deadline,
+LedgerAttempt::LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event,
+                             const DeliveryKey& key, SteadyTime deadline,
                              std::shared_ptr<const std::vector<CallPattern>> allowed,
                              std::shared_ptr<DeliveryLedger> ledger)
     : core_(std::move(core)),
       event_(std::move(event)),
+      origin_(originOf(*event_, key)),
       deadline_(deadline),
       allowed_(std::move(allowed)),
       ledger_(std::move(ledger)),
-      watch_(std::make_shared<StopWatch>(core_, event_, deadline_)),
+      watch_(std::make_shared<StopWatch>(core_, event_, origin_, deadline_)),
       number_(ledger_ ? ledger_->newAttempt() : 0) {}
 
 // --- the gate ---
@@ -94,20 +96,22 @@ LedgerAttempt::LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event, St
 void LedgerAttempt::call(ModuleCall call, std::function<void(ModuleReply)> done) {
   const auto refuse = [&](const std::string& what, const std::string& why) {
     core_->metrics.refused_calls.add();
-    logWarn("guard", "refused a module's platform call",
-            {{"event", event_->id}, {"call", what}, {"why", why}});
+    logWarn("guard", "refused a module's platform call", origin_->about,
+            {{"call", what}, {"why", why}});
     done(failedReply(ModuleReply::Error::kRefused, what + ": " + why));
   };
   // First: once the guard is gone, a fenced attempt must touch nothing of it.
   if (isFenced()) return done(replyOf(fencedOutcome()));
   const auto segments = pathSegments(call.path);
   if (!segments.ok()) return refuse("platform call", segments.error().message);
-  if (!isAllowed(*allowed_, call.method, segments.value())) {
+  const CallPattern* pattern = patternOf(*allowed_, call.method, segments.value());
+  if (pattern == nullptr) {
     return refuse(callShape(call.method, segments.value()), "not in this module's platform_calls");
   }
   auto operation = std::make_shared<Operation>();
   operation->call = std::move(call);
   operation->done = std::move(done);
+  operation->route = pattern->path;
   operation->is_write = kindOfCall(operation->call.method, segments.value()) != CallKind::kRead;
   if (!admit(operation)) return operation->done(replyOf(fencedOutcome()));
   dispatch(operation, segments.value());
@@ -173,6 +177,9 @@ void LedgerAttempt::send(const OperationPtr& operation, const std::string& metho
   const SteadyTime until =
       operation->is_write ? deadline_ + core_->settings.settle_wait : deadline_;
   PlatformRequest request{method, path, body, event_->user_id, event_->company_id, until};
+  const bool as_called = method == operation->call.method;  // else a step that goes on
+  request.route = as_called ? operation->route : "/message-log/*";
+  request.origin = origin_;
   const GuardCore::Ticket ticket =
       core_->send(std::move(request), [self = shared_from_this(), then = std::move(then)](
                                           PlatformOutcome outcome) { then(std::move(outcome)); });
@@ -355,7 +362,9 @@ void LedgerAttempt::writeMessage(const OperationPtr& operation, const std::strin
   if (message_id != event_->assistant_message_id) return pass(operation);
   const auto body = parseObject(operation->call.body);
   if (!body) return refuseBody(operation, "PATCH /messages/*: the body is no JSON object");
-  if (textMember(*body, "text").empty()) return pass(operation);
+  const std::string text = textMember(*body, "text");
+  if (text.empty()) return pass(operation);
+  if (logShowsText()) logInfo("guard", "answer", origin_->about, {{"text", loggedText(text)}});
   writeAnswer(operation);
 }
 
@@ -440,7 +449,7 @@ void LedgerAttempt::giveUpWaiting() {
     quiet.swap(on_quiet_);
   }
   logWarn("guard", "a fenced attempt's write is still on the wire after settle_wait",
-          {{"event", event_->id}});
+          origin_->about);
   for (const auto& run : quiet) run();
 }
 

@@ -26,13 +26,14 @@ class LedgerAttempt final : public GuardedAttempt,
                             public std::enable_shared_from_this<LedgerAttempt> {
  public:
   // A null `ledger` (it could not be read) lets no call out: each answers kUnavailable.
-  LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event, SteadyTime deadline,
-                std::shared_ptr<const std::vector<CallPattern>> allowed,
+  LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event, const DeliveryKey& key,
+                SteadyTime deadline, std::shared_ptr<const std::vector<CallPattern>> allowed,
                 std::shared_ptr<DeliveryLedger> ledger);
   ~LedgerAttempt() override { watch_->end(); }
 
   void call(ModuleCall call, std::function<void(ModuleReply)> done) override;
   bool cancelled() const override;
+  const LogFields& about() const override { return origin_->about; }
   void revoke(std::function<void()> quiet) override;
   void cancel() override;
   void watchForStop(std::function<void()> stopped) override { watch_->start(std::move(stopped)); }
@@ -44,6 +45,7 @@ class LedgerAttempt final : public GuardedAttempt,
     ModuleCall call;
     std::function<void(ModuleReply)> done;
     bool is_write = false;
+    std::string route = {};        // of the metrics
     StepKey step = {};             // of a create
     GuardCore::Ticket ticket = 0;  // of its platform call; guarded by mutex_
   };
@@ -86,6 +88,7 @@ class LedgerAttempt final : public GuardedAttempt,
 
   const std::shared_ptr<GuardCore> core_;
   const EventPtr event_;
+  const std::shared_ptr<const CallOrigin> origin_;
   const SteadyTime deadline_;
   const std::shared_ptr<const std::vector<CallPattern>> allowed_;
   const std::shared_ptr<DeliveryLedger> ledger_;

@@ -40,10 +40,11 @@ std::shared_ptr<GuardedAttempt> LedgerGuard::open(
   auto ledger = core_->ledgerOf(delivery.key, mayHaveLedger(delivery));
   if (!ledger.ok()) {
     logError("guard", "the ledger can not be read; the attempt gets no way out",
-             {{"event", delivery.event->id}, {"error", ledger.error().message}});
+             aboutDelivery(delivery), {{"error", ledger.error().message}});
   }
-  auto attempt = std::make_shared<LedgerAttempt>(
-      core_, delivery.event, deadline, std::move(allowed), ledger.ok() ? ledger.take() : nullptr);
+  auto attempt =
+      std::make_shared<LedgerAttempt>(core_, delivery.event, delivery.key, deadline,
+                                      std::move(allowed), ledger.ok() ? ledger.take() : nullptr);
   MutexLock lock(mutex_);
   if (attempts_.size() >= forget_at_) {
     std::erase_if(attempts_, [](const auto& weak) { return weak.expired(); });
@@ -67,7 +68,7 @@ void LedgerGuard::close(const Closing& closing, std::function<void(bool)> done) 
   if (!ledger.ok()) {
     core_->metrics.failed_closings.add();
     logError("guard", "the ledger can not be read; nothing is closed",
-             {{"event", closing.delivery.event->id}, {"error", ledger.error().message}});
+             aboutDelivery(closing.delivery), {{"error", ledger.error().message}});
     return done(false);
   }
   std::make_shared<ClosingRun>(core_, closing, ledger.take(), std::move(done))->start();

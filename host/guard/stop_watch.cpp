@@ -9,8 +9,12 @@
 
 namespace modhost::host {
 
-StopWatch::StopWatch(std::shared_ptr<GuardCore> core, EventPtr event, SteadyTime deadline)
-    : core_(std::move(core)), event_(std::move(event)), deadline_(deadline) {}
+StopWatch::StopWatch(std::shared_ptr<GuardCore> core, EventPtr event,
+                     std::shared_ptr<const CallOrigin> origin, SteadyTime deadline)
+    : core_(std::move(core)),
+      event_(std::move(event)),
+      origin_(std::move(origin)),
+      deadline_(deadline) {}
 
 void StopWatch::start(std::function<void()> stopped) {
   const Milliseconds every = core_->settings.stop_poll;
@@ -38,7 +42,7 @@ void StopWatch::look() {
     core_->enter();
   }
   const GuardCore::Ticket ticket = core_->lookAtMessage(
-      *event_, std::min(deadline_, now + core_->settings.call_timeout),
+      *event_, origin_, std::min(deadline_, now + core_->settings.call_timeout),
       [self = shared_from_this()](PlatformOutcome outcome) { self->looked(outcome); });
   bool cut = false;
   {
@@ -67,7 +71,7 @@ void StopWatch::noteStop() {
     stopped_ = true;
     if (!ended_) tell.swap(tell_);
   }
-  logInfo("guard", "the user pressed stop", {{"event", event_->id}});
+  logInfo("guard", "the user pressed stop", origin_->about);
   if (tell) tell();
 }
 

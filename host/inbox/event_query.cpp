@@ -62,6 +62,17 @@ void readEnvelope(const std::string& body, EventStory& story) {
   story.chat_id = event.chat_id;
 }
 
+std::string deliveryName(const DeliveryKey& key) {
+  return std::to_string(key.seq) + "/" + key.target;
+}
+
+LogFields aboutDelivery(const Event& event, const DeliveryKey& key) {
+  return {{"event", event.id},
+          {"module", key.target},
+          {"delivery", deliveryName(key)},
+          {"trace_id", traceOf(event).trace_id}};
+}
+
 std::string_view stateWord(DeliveryState state) {
   switch (state) {
     case DeliveryState::kWaiting:

@@ -66,6 +66,10 @@ GroupCommit::GroupCommit(Database& database, InboxTables& tables, Clock& clock, 
       commit_seconds_(metrics.histogram("modhost_inbox_commit_seconds",
                                         "Time of one commit of the inbox, its fsync included.",
                                         kCommitSecondsBounds)),
+      fsync_seconds_(metrics.histogram(
+          "modhost_inbox_fsync_seconds",
+          "Time of the last statement of a commit that waits for the disk, which is its fsync.",
+          kCommitSecondsBounds)),
       batch_writes_(metrics.histogram("modhost_inbox_batch_writes",
                                       "Writes that shared one commit of the inbox.", kBatchBounds)),
       gauges_(metrics) {
@@ -225,7 +229,9 @@ GroupCommit::Outcomes GroupCommit::transact(std::span<const Write> batch) {
     database_.run("BEGIN IMMEDIATE");
     for (const Write& write : batch) outcomes.push_back(write.apply());
     tables_.beforeCommit();
+    const SteadyTime written = clock_.steadyNow();
     database_.run("COMMIT");
+    if (power) fsync_seconds_.observe(secondsSince(written));
   } catch (const SqlError&) {
     database_.rollback();
     throw;
@@ -233,9 +239,13 @@ GroupCommit::Outcomes GroupCommit::transact(std::span<const Write> batch) {
   tables_.committed();
   tellRecovery();
   gauges_.show(tables_.tally().stats);
-  commit_seconds_.observe(std::chrono::duration<double>(clock_.steadyNow() - start).count());
+  commit_seconds_.observe(secondsSince(start));
   batch_writes_.observe(static_cast<double>(batch.size()));
   return outcomes;
+}
+
+double GroupCommit::secondsSince(SteadyTime start) const {
+  return std::chrono::duration<double>(clock_.steadyNow() - start).count();
 }
 
 // Takes effect between transactions only; SQLite ignores the pragma within one.

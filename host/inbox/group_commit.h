@@ -101,6 +101,7 @@ class GroupCommit {
   // Each write's own outcome. Throws SqlError; then nothing was changed.
   Outcomes transact(std::span<const Write> batch);
   void setStrength(bool power);
+  double secondsSince(SteadyTime start) const;
   void afterFault(Batch batch, const SqlError& error);
   void writeKept(Batch batch, const Error& error);
   void tellTrouble(const Error& error, std::size_t kept, std::size_t refused);
@@ -115,6 +116,7 @@ class GroupCommit {
   Clock& clock_;
   const GroupCommitSettings settings_;
   Histogram commit_seconds_;
+  Histogram fsync_seconds_;
   Histogram batch_writes_;
   InboxGauges gauges_;  // writer only, once it runs
   std::atomic<int> wal_pages_{0};

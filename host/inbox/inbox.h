@@ -80,6 +80,15 @@ struct Delivery {
   bool inherited = false;
 };
 
+// "17/rag-responder": how a delivery is called in log lines.
+std::string deliveryName(const DeliveryKey& key);
+
+// What every log line about a delivery begins with: event, module, delivery, trace_id.
+LogFields aboutDelivery(const Event& event, const DeliveryKey& key);
+inline LogFields aboutDelivery(const Delivery& delivery) {
+  return aboutDelivery(*delivery.event, delivery.key);
+}
+
 struct Accepted {
   EventSeq seq = 0;
 };

@@ -54,6 +54,8 @@ constexpr const char* kQueries[] = {
     "WHERE seq NOT IN (SELECT seq FROM event WHERE open + dead > 0)",
     "SELECT DISTINCT 'attempt records of event ' || seq || ' are there, but it has ended' "
     "FROM attempt_record WHERE seq NOT IN (SELECT seq FROM event WHERE open + dead > 0)",
+    "SELECT 'a trace of event ' || seq || ' is there, but it has ended' FROM trace "
+    "WHERE seq NOT IN (SELECT seq FROM event WHERE open + dead > 0)",
 };
 
 void appendRows(Database& database, const std::string& sql, std::vector<std::string>& faults) {

@@ -14,7 +14,8 @@ struct InboxReader::Statements {
   Statement by_key{
       database,
       "SELECT d.seq, d.state, d.attempts, d.interruptions, d.unclean_exits, d.in_process, "
-      "d.begun, d.due_ms, d.end, d.answer_from_ms, e.received_ms, b.bytes "
+      "d.begun, d.due_ms, d.end, d.answer_from_ms, e.received_ms, b.bytes, "
+      "coalesce((SELECT parent FROM trace WHERE seq = d.seq), '') "
       "FROM delivery d JOIN event e ON e.seq = d.seq LEFT JOIN body b ON b.seq = d.seq "
       "WHERE d.target = (SELECT id FROM target WHERE name = ?1) AND d.seq = ?2"};
   Statement open_targets{database,
@@ -42,7 +43,7 @@ InboxReader::Found InboxReader::delivery(const DeliveryKey& key) {
   MutexLock lock(mutex_);
   Rows row = sql_->by_key.rows(key.target, key.seq);
   if (!row.next()) return {};
-  Result<ParsedEvent> parsed = parseEvent(row.text(11), fromMs(row.integer(10)));
+  Result<ParsedEvent> parsed = parseEvent(row.text(11), fromMs(row.integer(10)), row.text(12));
   if (!parsed) return {std::nullopt, true};
   const DeliveryLife life = readLife(row, 1);
   Delivery delivery;

@@ -92,6 +92,9 @@ CREATE TABLE dead_letter(
   UNIQUE(seq, target)
 ) STRICT;
 )sql",
+    R"sql(
+CREATE TABLE trace(seq INTEGER PRIMARY KEY, parent TEXT NOT NULL) STRICT;
+)sql",
 };
 
 }  // namespace

@@ -29,6 +29,8 @@ struct InboxTables::Statements {
                       "INSERT INTO event VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
                       "ON CONFLICT(id) DO NOTHING"};
   Statement add_body{database, "INSERT INTO body VALUES(?1, ?2)"};
+  Statement add_trace{database, "INSERT INTO trace VALUES(?1, ?2)"};
+  Statement delete_trace{database, "DELETE FROM trace WHERE seq = ?1"};
   Statement count_event{database,
                         "UPDATE event SET open = open + ?2, dead = dead + ?3 WHERE seq = ?1"};
   Statement event_counts{database, "SELECT open, dead FROM event WHERE seq = ?1"};
@@ -39,7 +41,9 @@ struct InboxTables::Statements {
                           "ORDER BY seq LIMIT ?2"};
   Statement delete_event{database, "DELETE FROM event WHERE seq = ?1"};
   Statement delete_body{database, "DELETE FROM body WHERE seq = ?1"};
-  Statement traced{database, "SELECT seq FROM step UNION SELECT seq FROM attempt_record"};
+  Statement traced{
+      database,
+      "SELECT seq FROM step UNION SELECT seq FROM attempt_record UNION SELECT seq FROM trace"};
   Statement delete_steps{database, "DELETE FROM step WHERE seq = ?1"};
   Statement delete_records{database, "DELETE FROM attempt_record WHERE seq = ?1"};
 
@@ -317,6 +321,10 @@ Result<EventSeq> InboxTables::addEvent(const Event& event, std::int64_t open, st
   ++working_.stats.events;
   changed_ = true;
   if (open + dead > 0 || limits_.keep_bodies) sql_->add_body.run(seq, Blob{event.body});
+  if (open + dead > 0 && !event.traceparent.empty()) {
+    traced_.insert(seq);
+    sql_->add_trace.run(seq, event.traceparent);
+  }
   return seq;
 }
 
@@ -386,6 +394,7 @@ void InboxTables::deleteEnded(EventSeq seq) {
   if (traced_.erase(seq) == 0) return;
   sql_->delete_steps.run(seq);
   sql_->delete_records.run(seq);
+  sql_->delete_trace.run(seq);
 }
 
 void InboxTables::storeEntry(const LedgerEntry& entry) {

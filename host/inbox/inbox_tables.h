@@ -127,7 +127,7 @@ class InboxTables {
   Tally working_;
   bool changed_ = false;
   std::map<Target, TargetId> target_ids_;
-  // Events that have, or had, rows in `step` or `attempt_record`: of most there is nothing to delete.
+  // Events that have, or had, rows in `step`, `attempt_record` or `trace`: of most there is nothing to delete.
   std::unordered_set<EventSeq> traced_;
 
   mutable Mutex mutex_;

@@ -84,6 +84,11 @@ struct InboxViews::Statements {
                           {database, openSql(Which::kRunning, true)}};
   Statement dead[2] = {{database, deadSql(false)}, {database, deadSql(true)}};
 
+  // One step into the key of `delivery` per target.
+  Statement oldest_open{database,
+                        "SELECT min((SELECT e.received_ms FROM event e WHERE e.seq = "
+                        "(SELECT min(d.seq) FROM delivery d WHERE d.target = t.id))) "
+                        "FROM target t"};
   Statement find_event{database, "SELECT seq FROM event WHERE id = ?1"};
   Statement event{database,
                   "SELECT e.id, e.received_ms, e.answer, b.seq, b.bytes FROM event e "
@@ -182,6 +187,14 @@ std::optional<EventStory> InboxViews::story(EventSeq seq) {
   }
   addDeliveries(story);
   return story;
+}
+
+std::optional<WallTime> InboxViews::oldestOpen() {
+  MutexLock lock(mutex_);
+  Rows row = sql_->oldest_open.rows();
+  if (!row.next()) return std::nullopt;
+  const std::optional<std::int64_t> received = row.maybeInteger(0);
+  return received ? std::optional(fromMs(*received)) : std::nullopt;
 }
 
 std::vector<DeadLetter> InboxViews::deadLetters(std::int64_t after, std::size_t max) {

@@ -25,6 +25,8 @@ class InboxViews {
   EventPage page(const EventQuery& query);
   std::optional<EventSeq> seqOf(const std::string& event_id);
   std::optional<EventStory> story(EventSeq seq);
+  // When the oldest event that is not ended was received; nullopt: none is open.
+  std::optional<WallTime> oldestOpen();
   std::vector<DeadLetter> deadLetters(std::int64_t after, std::size_t max);
 
  private:

@@ -216,6 +216,11 @@ class SqliteInbox::Impl {
 
   Tally tally() const { return tables_.tally(); }
 
+  std::optional<WallTime> oldestOpen() {
+    Result<std::optional<WallTime>> oldest = reading([&] { return views_.oldestOpen(); });
+    return oldest ? oldest.value() : std::nullopt;
+  }
+
   InboxStats stats() {
     InboxStats stats = tables_.tally().stats;
     stats.disk_low = disk_.isLow();
@@ -491,6 +496,8 @@ Result<void> SqliteInbox::replay(const DeliveryKey& key, std::span<const Target>
 }
 
 Result<void> SqliteInbox::drop(const DeliveryKey& key) { return impl_->drop(key); }
+
+std::optional<WallTime> SqliteInbox::oldestOpen() { return impl_->oldestOpen(); }
 
 std::int64_t SqliteInbox::epoch() const { return impl_->tally().epoch; }
 

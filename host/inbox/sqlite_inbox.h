@@ -76,6 +76,10 @@ class SqliteInbox final : public Inbox, public DeadLetters {
   Result<void> replay(const DeliveryKey& key, std::span<const Target> targets) override;
   Result<void> drop(const DeliveryKey& key) override;
 
+  // When the oldest event with an open delivery was received; nullopt: none is open, or it cannot be
+  // read. Costs a look into an index per target.
+  std::optional<WallTime> oldestOpen();
+
   // How often this file was opened: the owner that marks what it runs.
   std::int64_t epoch() const;
 

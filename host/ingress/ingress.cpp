@@ -131,7 +131,8 @@ WebhookRequest webhookRequest(net::HTTPServerRequest& request) {
   return {{valuesOf(request, "X-Unique-Signature"), valuesOf(request, "X-Unique-Created-At")},
           readBody(request),
           request.get("X-Unique-Id", ""),
-          request.clientAddress().toString()};
+          request.clientAddress().toString(),
+          valuesOf(request, "traceparent")};
 }
 
 std::string pathOf(const net::HTTPServerRequest& request) {

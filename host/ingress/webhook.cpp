@@ -36,6 +36,13 @@ Answer refusal(SignatureVerdict verdict) {
   return Answer::kWrongSignature;
 }
 
+// One that is not valid, or stands twice, is as if it were not there.
+std::string acceptedTrace(const std::vector<std::string>& headers) {
+  if (headers.size() != 1) return {};
+  const auto trace = parseTraceparent(headers.front());
+  return trace ? traceparentText(*trace, trace->parent_id) : std::string();
+}
+
 Answer inboxRefusal(const Error& error) {
   switch (error.kind) {
     case ErrorKind::kDuplicate:
@@ -54,6 +61,7 @@ Answer inboxRefusal(const Error& error) {
 Webhook::Webhook(Clock& clock, Metrics& metrics, Inbox& inbox, CurrentRoutes& routes,
                  const IngressSettings& settings)
     : clock_(clock),
+      metrics_(metrics),
       inbox_(inbox),
       routes_(routes),
       stale_(
@@ -84,6 +92,29 @@ void Webhook::apply(const IngressSettings& settings) {
 
 SecretCounts Webhook::secrets() const { return rules()->signature.countSecrets(clock_.wallNow()); }
 
+TypeCounts Webhook::typeCounts(const std::string& label) {
+  const auto counter = [&](const char* result) {
+    return metrics_.counter("modhost_events_total",
+                            "Verified events, by type and by what became of them.",
+                            {{"type", label}, {"result", result}});
+  };
+  return {counter("stored"), counter("duplicate"), counter("unrouted"), counter("parked"),
+          counter("refused")};
+}
+
+const TypeCounts& Webhook::countsOf(const Event& event,
+                                    const std::shared_ptr<const RouteTable>& table) {
+  const std::size_t label = table->typeLabel(event.type);
+  MutexLock lock(mutex_);
+  if (counts_.empty() || counts_.back().table != table) {
+    counts_.push_back({table, {}});
+    for (const std::string& name : table->typeLabels()) {
+      counts_.back().by_label.push_back(typeCounts(name));
+    }
+  }
+  return counts_.back().by_label[label];
+}
+
 std::variant<WebhookReply, Storable> Webhook::judge(WebhookRequest request) {
   if (draining_) return WebhookReply{Answer::kDraining, {}};
   const SteadyTime begun = clock_.steadyNow();
@@ -96,7 +127,7 @@ std::variant<WebhookReply, Storable> Webhook::judge(WebhookRequest request) {
     logRefusal(request, answer, begun);
     return WebhookReply{answer, {}};
   }
-  auto judged = verified(std::move(request.body), now, *rules);
+  auto judged = verified(std::move(request), now, *rules);
   if (auto* storable = std::get_if<Storable>(&judged)) {
     storable->begun = begun;
   } else {
@@ -108,24 +139,28 @@ std::variant<WebhookReply, Storable> Webhook::judge(WebhookRequest request) {
 void Webhook::store(Storable storable, std::function<void(const WebhookReply&)> done) {
   inbox_.acceptThen(
       storable.event, std::move(storable.targets),
-      [this, event = storable.event, begun = storable.begun,
+      [this, event = storable.event, begun = storable.begun, counts = storable.counts,
        done = std::move(done)](const Result<Accepted>& accepted) {
         ack_seconds_.observe(seconds(clock_.steadyNow() - begun));
-        if (!accepted) return done(notStored(*event, accepted.error()));
-        logDebug(kArea, "stored", {{"event", event->id}, {"seq", accepted.value().seq}});
+        if (!accepted) return done(notStored(*event, accepted.error(), *counts));
+        counts->stored.add();
+        if (logEnabled(LogLevel::kDebug, kArea)) {
+          logDebug(kArea, "stored", aboutEvent(*event), {{"seq", accepted.value().seq}});
+        }
         done({Answer::kStored, {}});
       });
 }
 
 // `why` is the inbox's own text: it names limits and errors, never an event's content. A full disk
 // refuses every event, and has no room for a line about each.
-WebhookReply Webhook::notStored(const Event& event, const Error& error) {
+WebhookReply Webhook::notStored(const Event& event, const Error& error, const TypeCounts& counts) {
   const Answer answer = inboxRefusal(error);
+  (answer == Answer::kDuplicate ? counts.duplicate : counts.refused).add();
   if (answer == Answer::kDuplicate) {
-    logDebug(kArea, "duplicate", {{"event", event.id}});
+    logDebug(kArea, "duplicate", aboutEvent(event));
   } else if (const auto left_out = not_stored_lines_.take(clock_.steadyNow())) {
-    logWarn(kArea, "not stored; told to come again",
-            {{"event", event.id}, {"why", error.message}, {"left_out", *left_out}});
+    logWarn(kArea, "not stored; told to come again", aboutEvent(event),
+            {{"why", error.message}, {"left_out", *left_out}});
   }
   return {answer, {}};
 }
@@ -140,43 +175,50 @@ void Webhook::logRefusal(const WebhookRequest& request, Answer answer, SteadyTim
            {"left_out", *left_out}});
 }
 
-std::variant<WebhookReply, Storable> Webhook::verified(std::string body, WallTime received_at,
+std::variant<WebhookReply, Storable> Webhook::verified(WebhookRequest request, WallTime received_at,
                                                        const Rules& rules) {
-  Result<ParsedEvent> parsed = parseEvent(std::move(body), received_at);
+  const std::string trace = acceptedTrace(request.traceparents);
+  Result<ParsedEvent> parsed = parseEvent(std::move(request.body), received_at, trace);
   if (!parsed) {  // a body that is refused stays where it was
-    const Event kept =
-        unreadableEvent(std::move(body), received_at);  // NOLINT(bugprone-use-after-move)
-    return park(kept, parsed.error().message);
+    Event kept =
+        unreadableEvent(std::move(request.body), received_at);  // NOLINT(bugprone-use-after-move)
+    kept.traceparent = trace;
+    return park(kept, parsed.error().message, countsOf(kept, routes_.get()));
   }
   if (tooOld(parsed.value(), rules.max_event_age)) {
-    return park(*parsed.value().event, "too old");
+    const Event& event = *parsed.value().event;
+    return park(event, "too old", countsOf(event, routes_.get()));
   }
   return route(parsed.value(), rules.unrouted);
 }
 
 std::variant<WebhookReply, Storable> Webhook::route(const ParsedEvent& parsed, Unrouted policy) {
-  std::vector<Target> targets = routes_.get()->targets(*parsed.event);
-  if (targets.empty()) return unrouted(parsed.event, policy);
-  return Storable{parsed.event, std::move(targets), {}};
+  const std::shared_ptr<const RouteTable> table = routes_.get();
+  std::vector<Target> targets = table->targets(*parsed.event);
+  const TypeCounts& counts = countsOf(*parsed.event, table);
+  if (targets.empty()) return unrouted(parsed.event, policy, counts);
+  return Storable{parsed.event, std::move(targets), &counts, {}};
 }
 
 // Counted after it is safe: a refused dead letter comes again and would be counted twice.
-WebhookReply Webhook::unrouted(const EventPtr& event, Unrouted policy) {
+WebhookReply Webhook::unrouted(const EventPtr& event, Unrouted policy, const TypeCounts& counts) {
   if (policy == Unrouted::kDeadLetter) {
     const Result<Accepted> parked = inbox_.park(*event, kUnroutedTarget, "no route matches");
-    if (!parked) return notStored(*event, parked.error());
+    if (!parked) return notStored(*event, parked.error(), counts);
   }
   unrouted_total_.add();
-  logInfo(kArea, "no route matches", {{"event", event->id}, {"type", event->type}});
+  counts.unrouted.add();
+  logInfo(kArea, "no route matches", aboutEvent(*event), {{"type", event->type}});
   return {Answer::kUnrouted, {}};
 }
 
-WebhookReply Webhook::park(const Event& event, std::string_view why) {
+WebhookReply Webhook::park(const Event& event, std::string_view why, const TypeCounts& counts) {
   const Result<Accepted> parked = inbox_.park(event, kParkedTarget, why);
   if (!parked && parked.error().kind != ErrorKind::kDuplicate) {
-    return notStored(event, parked.error());
+    return notStored(event, parked.error(), counts);
   }
-  logWarn(kArea, "parked", {{"event", event.id}, {"why", why}});
+  counts.parked.add();
+  logWarn(kArea, "parked", aboutEvent(event), {{"why", why}});
   return {Answer::kParked, std::string(why)};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,6 +28,7 @@ struct WebhookRequest {
   std::string body;          // the bytes that were signed
   std::string announced_id;  // X-Unique-Id; not signed, so it is logged and nothing else
   std::string peer;          // for the log
+  std::vector<std::string> traceparents = {};  // every header of this name
 };
 
 struct WebhookReply {
@@ -34,11 +36,17 @@ struct WebhookReply {
   std::string why;  // of kParked: fixed words
 };
 
+// What becomes of verified events, counted by their type.
+struct TypeCounts {
+  Counter stored, duplicate, unrouted, parked, refused;
+};
+
 // What has passed every check and is to be stored.
 struct Storable {
   EventPtr event;
   std::vector<Target> targets;
-  SteadyTime begun{};  // when its webhook came
+  const TypeCounts* counts = nullptr;  // the Webhook's
+  SteadyTime begun{};                  // when its webhook came
 };
 
 // Threads: any, at once.
@@ -70,18 +78,28 @@ class Webhook {
   };
   using RulesPtr = std::shared_ptr<const Rules>;
 
+  // Handles of one route table, made when its first event comes.
+  struct CountsOfTable {
+    std::shared_ptr<const RouteTable> table;
+    std::vector<TypeCounts> by_label;
+  };
+
+  TypeCounts typeCounts(const std::string& label);
+  const TypeCounts& countsOf(const Event& event, const std::shared_ptr<const RouteTable>& table)
+      EXCLUDES(mutex_);
   static RulesPtr rulesOf(const IngressSettings& settings);
   RulesPtr rules() const EXCLUDES(mutex_);
-  std::variant<WebhookReply, Storable> verified(std::string body, WallTime received_at,
+  std::variant<WebhookReply, Storable> verified(WebhookRequest request, WallTime received_at,
                                                 const Rules& rules);
   std::variant<WebhookReply, Storable> route(const ParsedEvent& parsed, Unrouted policy);
-  WebhookReply unrouted(const EventPtr& event, Unrouted policy);
-  WebhookReply park(const Event& event, std::string_view why);
-  WebhookReply notStored(const Event& event, const Error& error);
+  WebhookReply unrouted(const EventPtr& event, Unrouted policy, const TypeCounts& counts);
+  WebhookReply park(const Event& event, std::string_view why, const TypeCounts& counts);
+  WebhookReply notStored(const Event& event, const Error& error, const TypeCounts& counts);
   void logRefusal(const WebhookRequest& request, Answer answer, SteadyTime now);
   static bool tooOld(const ParsedEvent& parsed, Milliseconds age_max);
 
   Clock& clock_;
+  Metrics& metrics_;
   Inbox& inbox_;
   CurrentRoutes& routes_;
   Counter stale_, unrouted_total_;
@@ -91,6 +109,8 @@ class Webhook {
 
   mutable Mutex mutex_;
   RulesPtr rules_ GUARDED_BY(mutex_);
+  // The latest one serves; what is in flight may still count with those before, one per reload.
+  std::deque<CountsOfTable> counts_ GUARDED_BY(mutex_);
 };
 
 }  // namespace modhost::host

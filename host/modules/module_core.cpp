@@ -155,7 +155,7 @@ void ModuleCore::abandon(AttemptToken token) {
   try {
     growFor(waiting_.size());
   } catch (const std::system_error& error) {
-    sink_->log(LogLevel::kWarn, {},
+    sink_->log(LogLevel::kWarn, 0, {},
                std::string("no thread to replace a stuck one: ") + error.what(), {});
   }
   wakeAnother();
@@ -183,13 +183,14 @@ bool ModuleCore::stop(Milliseconds grace) {
 
 void ModuleCore::log(AttemptToken token, LogLevel level, std::string_view message,
                      std::string_view fields) {
-  EventPtr event;
+  std::shared_ptr<PlatformCalls> calls;
   {
     MutexLock lock(mutex_);
     const auto found = running_.find(token);
-    if (found != running_.end()) event = found->second->attempt.event;
+    if (found != running_.end()) calls = found->second->attempt.calls;
   }
-  sink_->log(level, event ? std::string_view(event->id) : std::string_view(), message, fields);
+  if (calls) return sink_->log(level, token, calls->about(), message, fields);
+  sink_->log(level, 0, {}, message, fields);
 }
 
 void ModuleCore::metric(std::int32_t kind, std::string_view name, double value) {
@@ -253,7 +254,7 @@ void ModuleCore::complete(AttemptToken token, AttemptEnd end) {
     ++inside_;
   }
   if (running == nullptr) {
-    sink_->log(LogLevel::kError, {},
+    sink_->log(LogLevel::kError, 0, {},
                "the module completed an attempt that is over, or never was; ignored", {});
   } else if (running->ended) {
     running->ended(std::move(end));
@@ -368,7 +369,7 @@ void ModuleCore::giveUp(const std::string& what) {
     left.swap(running_);
     stuck_ = stuck = std::max({1, handling_, static_cast<int>(left.size())});
   }
-  sink_->log(LogLevel::kWarn, {},
+  sink_->log(LogLevel::kWarn, 0, {},
              what + "; its code and " + std::to_string(stuck) +
                  " attempts or threads stay until this process ends",
              {});
@@ -395,7 +396,7 @@ bool ModuleCore::close(SteadyTime until) {
   const bool unloaded = library_->unload();
   mapped_ = !unloaded;
   if (!unloaded && settings_.copy) settings_.copy->keep();
-  sink_->log(LogLevel::kInfo, {},
+  sink_->log(LogLevel::kInfo, 0, {},
              unloaded ? "stopped; its code is unloaded" : "stopped; its code is still mapped", {});
   return true;
 }

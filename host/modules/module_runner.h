@@ -73,6 +73,8 @@ struct RunnerHealth {
     // that were in the worker, the first kDeathEventsMax of them.
     std::vector<std::string> events;
   };
+  // False: no worker serves, and the latest one ended before it had been good for anything.
+  bool up = true;
   int workers = 0;            // processes now
   std::int64_t restarts = 0;  // workers that ended and were not told to
   std::optional<Death> last_death;

@@ -35,6 +35,8 @@ bool kindValid(std::int32_t kind) { return kind >= 1 && kind <= 3; }
 
 HostModuleSink::HostModuleSink(std::string module_id, Metrics& metrics, Clock& clock)
     : module_id_(std::move(module_id)),
+      log_scope_(moduleLogScope(module_id_)),
+      about_module_({{"module", module_id_}}),
       labels_({{"module", module_id_}}),
       clock_(clock),
       metrics_(&metrics),
@@ -47,23 +49,23 @@ HostModuleSink::HostModuleSink(std::string module_id, Metrics& metrics, Clock& c
       lines_(kModuleLogBurst, kModuleLogPerSecond, clock.steadyNow()),
       tell_drops_at_(clock.steadyNow()) {}
 
-void HostModuleSink::log(LogLevel level, std::string_view event_id, std::string_view message,
-                         std::string_view fields) {
-  if (!logEnabled(level) || !mayLog()) return;
+void HostModuleSink::log(LogLevel level, AttemptToken, const LogFields& about,
+                         std::string_view message, std::string_view fields) {
+  if (!logEnabled(level, log_scope_) || !mayLog()) return;
+  const LogFields& known = about.empty() ? about_module_ : about;
   const std::string text = bounded(message);
   const std::string extra = checkedLogFields(fields);
-  const std::string event = bounded(event_id, 256);
   if (extra.empty()) {
-    host::log(level, kArea, text, {{"module", module_id_}, {"event", event}});
+    logLine(level, kArea, text, known, {});
   } else {
-    host::log(level, kArea, text, {{"module", module_id_}, {"event", event}, {"fields", extra}});
+    logLine(level, kArea, text, known, {{"fields", extra}});
   }
 }
 
 void HostModuleSink::standardError(std::int64_t pid, std::string_view line) {
-  if (!mayLog()) return;
-  host::log(LogLevel::kInfo, kArea, bounded(line),
-            {{"module", module_id_}, {"pid", pid}, {"stream", "stderr"}});
+  if (!logEnabled(LogLevel::kInfo, log_scope_) || !mayLog()) return;
+  logLine(LogLevel::kInfo, kArea, bounded(line), about_module_,
+          {{"pid", pid}, {"stream", "stderr"}});
 }
 
 void HostModuleSink::metric(std::int32_t kind, std::string_view name, double value) {

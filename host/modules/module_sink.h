@@ -12,6 +12,7 @@
 #include "host/base/log.h"
 #include "host/base/metrics.h"
 #include "host/base/mutex.h"
+#include "host/modules/module_runner.h"
 #include "host/modules/pace.h"
 
 namespace modhost::host {
@@ -23,9 +24,10 @@ enum class MetricKind : std::int32_t { kCounter = 1, kGauge = 2, kHistogram = 3 
 class ModuleSink {
  public:
   virtual ~ModuleSink() = default;
-  // `event_id` may be empty. `fields` is a JSON object as text, or empty.
-  virtual void log(LogLevel level, std::string_view event_id, std::string_view message,
-                   std::string_view fields) = 0;
+  // `attempt` is 0 and `about` empty for a line about no attempt; what `about` holds is the host's
+  // own. `fields` is a JSON object as text, or empty.
+  virtual void log(LogLevel level, AttemptToken attempt, const LogFields& about,
+                   std::string_view message, std::string_view fields) = 0;
   // `kind` is as the module gave it, maybe none of MetricKind.
   virtual void metric(std::int32_t kind, std::string_view name, double value) = 0;
   // From now on both do nothing: what they write to may be gone. For threads that could not be
@@ -49,7 +51,7 @@ class HostModuleSink final : public ModuleSink {
  public:
   HostModuleSink(std::string module_id, Metrics& metrics, Clock& clock);
 
-  void log(LogLevel level, std::string_view event_id, std::string_view message,
+  void log(LogLevel level, AttemptToken attempt, const LogFields& about, std::string_view message,
            std::string_view fields) override EXCLUDES(mutex_);
   void metric(std::int32_t kind, std::string_view name, double value) override EXCLUDES(mutex_);
   // A line that a worker process wrote to its stderr.
@@ -63,6 +65,8 @@ class HostModuleSink final : public ModuleSink {
   void apply(MetricKind kind, const std::string& name, double value) REQUIRES(mutex_);
 
   const std::string module_id_;
+  const std::string log_scope_;
+  const LogFields about_module_;
   const Labels labels_;
   Clock& clock_;
 

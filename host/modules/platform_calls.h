@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "host/base/log.h"
+
 namespace modhost::host {
 
 // A call as it crosses the ABI: the host adds base, credentials, user and company.
@@ -31,6 +33,11 @@ class PlatformCalls {
   virtual void call(ModuleCall call, std::function<void(ModuleReply)> done) = 0;
   // True once the attempt is fenced, its deadline has passed, or the user pressed stop.
   virtual bool cancelled() const = 0;
+  // What every log line about the attempt begins with.
+  virtual const LogFields& about() const {
+    static const LogFields nothing;
+    return nothing;
+  }
 };
 
 }  // namespace modhost::host

@@ -81,8 +81,8 @@ std::optional<AttemptToken> WorkerPool::guiltyOf(const Member& member,
 std::vector<std::string> WorkerPool::namedEvents(const Member& member,
                                                  std::optional<AttemptToken> guilty) {
   std::vector<std::string> ids;
-  for (const auto& [token, event] : member.abandoned) {
-    if (!guilty || *guilty == token) ids.push_back(event->id);
+  for (const auto& [token, abandoned] : member.abandoned) {
+    if (!guilty || *guilty == token) ids.push_back(abandoned.event_id);
   }
   for (const auto& [token, running] : member.running) {
     if (member.blameless) break;

@@ -33,7 +33,7 @@ bool WorkerPool::onFrame(Member& member, const Frame& frame) {
     case FrameType::kCall:
       return onCall(member, frame);
     case FrameType::kLog:
-      return onLog(frame);
+      return onLog(member, frame);
     case FrameType::kMetric:
       return onMetric(frame);
     case FrameType::kBye:
@@ -69,7 +69,7 @@ bool WorkerPool::onRefused(Member& member, const Frame& frame) {
 bool WorkerPool::onReady(Member& member) {
   if (member.state != State::kStarting) return false;
   member.state = State::kServing;
-  member.memory_at_ready = member.process->memoryBytes();
+  member.memory_at_ready = member.process->memory().address_space_bytes;
   logInfo("modules", member.alone ? "worker for a suspect ready" : "worker ready",
           {{"module", description_.id}, {"pid", member.process->pid()}});
   if (member.alone) {
@@ -148,10 +148,16 @@ std::string WorkerPool::refusalOf(const Member& member, const Running& running,
   return callRefusal(call);
 }
 
-bool WorkerPool::onLog(const Frame& frame) {
+// Which event it is about is what the host gave the worker, not what that says.
+bool WorkerPool::onLog(const Member& member, const Frame& frame) {
   const std::optional<LogFrame> line = decodeLog(frame.payload);
   if (!line) return false;
-  sink_->log(static_cast<LogLevel>(line->level), line->event_id, line->message, line->fields);
+  const auto running = member.running.find(frame.id);
+  const auto abandoned = member.abandoned.find(frame.id);
+  LogFields about;
+  if (running != member.running.end()) about = running->second.attempt.calls->about();
+  if (abandoned != member.abandoned.end()) about = abandoned->second.about;
+  sink_->log(static_cast<LogLevel>(line->level), frame.id, about, line->message, line->fields);
   return true;
 }
 
@@ -239,7 +245,8 @@ void WorkerPool::onAbandon(AttemptToken token) {
     const auto found = member->running.find(token);
     if (member->process == nullptr || found == member->running.end()) continue;
     if (!found->second.cancelled) member->process->send({FrameType::kCancel, token, ""});
-    member->abandoned.emplace(token, found->second.attempt.event);
+    const Attempt& attempt = found->second.attempt;
+    member->abandoned.emplace(token, Abandoned{attempt.event->id, attempt.calls->about()});
     member->running.erase(found);
     countStuck();
     retire(*member, "worker retired: an attempt in it overran");

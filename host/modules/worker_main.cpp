@@ -67,11 +67,10 @@ class Channel {
 class ChannelSink final : public ModuleSink {
  public:
   explicit ChannelSink(Channel& channel) : channel_(channel) {}
-  void log(LogLevel level, std::string_view event_id, std::string_view message,
+  void log(LogLevel level, AttemptToken attempt, const LogFields&, std::string_view message,
            std::string_view fields) override {
-    LogFrame line{static_cast<std::int32_t>(level), std::string(event_id), bounded(message),
-                  checkedLogFields(fields)};
-    channel_.send({FrameType::kLog, 0, encode(line)});
+    LogFrame line{static_cast<std::int32_t>(level), bounded(message), checkedLogFields(fields)};
+    channel_.send({FrameType::kLog, attempt, encode(line)});
   }
   void metric(std::int32_t kind, std::string_view name, double value) override {
     if (name.size() > kModuleMetricNameMax) name = name.substr(0, kModuleMetricNameMax + 1);

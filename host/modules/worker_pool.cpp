@@ -45,6 +45,9 @@ WorkerPool::WorkerPool(ModuleCopy copy, ModuleDescription description, int concu
                              {{"module", description_.id}})),
       alive_(
           metrics.gauge("modhost_workers", "Worker processes now.", {{"module", description_.id}})),
+      resident_(metrics.gauge("modhost_worker_resident_bytes",
+                              "Memory of a module's worker processes that is in RAM.",
+                              {{"module", description_.id}})),
       thread_("w-" + description_.id, [this] { run(); }) {}
 
 Result<void> WorkerPool::awaitFirst() {
@@ -90,6 +93,7 @@ void WorkerPool::run() {
         members_.end());
     countAlive();
   }
+  showResident(0);
   reportFirst(Error{ErrorKind::kCancelled, "stopped before it was ready"});
   // What was posted behind the stop: nothing may be started any more, and no attempt is left to
   // speak of.
@@ -186,16 +190,26 @@ void WorkerPool::keepTimeOf(Member& member, SteadyTime now) {
 void WorkerPool::keepMemory(SteadyTime now) {
   if (now < memory_at_) return;
   memory_at_ = now + kMemoryEvery;
+  std::int64_t resident = 0;
   for (const MemberPtr& member : members_) {
-    const bool looked_at = member->process != nullptr && member->state == State::kServing;
-    if (!looked_at || member->alone || member->memory_limit == 0) continue;
-    const std::int64_t grown = member->process->memoryBytes() - member->memory_at_ready;
+    if (member->process == nullptr) continue;
+    const WorkerProcess::Memory memory = member->process->memory();
+    resident += memory.resident_bytes;
+    const bool bounded = member->state == State::kServing && member->memory_limit != 0;
+    if (!bounded || member->alone) continue;
+    const std::int64_t grown = memory.address_space_bytes - member->memory_at_ready;
     const std::int64_t room = member->memory_limit - member->memory_at_ready;
     const bool full = static_cast<double>(grown) >= kWorkerMemoryFull * static_cast<double>(room);
     if (room <= 0 || !full) continue;
     retire(*member, "worker retired: its memory is nearly full");
     leaveIfDone(*member);
   }
+  showResident(resident);
+}
+
+// The generations of a module share one gauge.
+void WorkerPool::showResident(std::int64_t bytes) {
+  resident_.add(static_cast<double>(bytes - std::exchange(resident_shown_, bytes)));
 }
 
 SteadyTime WorkerPool::nextTimer() const {
@@ -354,8 +368,10 @@ void WorkerPool::reportFirst(Result<void> result) {
 void WorkerPool::countAlive() {
   const int alive = static_cast<int>(members_.size());
   alive_.add(alive - std::exchange(counted_alive_, alive));
+  const bool up = serving() != nullptr || failures_ == 0;
   MutexLock lock(mutex_);
   health_.workers = alive;
+  health_.up = up;
 }
 
 void WorkerPool::countStuck() {

@@ -46,6 +46,10 @@ class WorkerPool {
     int calls_in_flight = 0;
     bool cancelled = false;
   };
+  struct Abandoned {
+    std::string event_id;
+    LogFields about;
+  };
   enum class State { kLoading = 1, kStarting, kServing, kRetired, kStopping };
   struct Member {
     explicit Member(SteadyTime now) : pace(kWorkerTalkBurst, kWorkerTalkPerSecond, now) {}
@@ -55,7 +59,7 @@ class WorkerPool {
     bool alone = false;  // for one suspect; else for all that is not
     State state = State::kLoading;
     std::map<AttemptToken, Running> running;
-    std::map<AttemptToken, EventPtr> abandoned;
+    std::map<AttemptToken, Abandoned> abandoned;
     std::size_t call_bytes = 0;  // of its calls in flight
     SteadyTime start_deadline{};
     std::optional<SteadyTime> term_at, kill_at;
@@ -79,6 +83,7 @@ class WorkerPool {
   void keepTime();
   void keepTimeOf(Member& member, SteadyTime now);
   void keepMemory(SteadyTime now);
+  void showResident(std::int64_t bytes);
   SteadyTime nextTimer() const;
   bool finished() const;
 
@@ -116,7 +121,7 @@ class WorkerPool {
   bool onReady(Member& member);
   bool onResult(Member& member, const Frame& frame);
   bool onCall(Member& member, const Frame& frame);
-  bool onLog(const Frame& frame);
+  bool onLog(const Member& member, const Frame& frame);
   bool onMetric(const Frame& frame);
 
   // Attempts.
@@ -156,7 +161,9 @@ class WorkerPool {
   std::minstd_rand jitter_;
   Counter ended_;
   Gauge alive_;
-  int counted_alive_ = 0;  // in alive_
+  Gauge resident_;
+  int counted_alive_ = 0;            // in alive_
+  std::int64_t resident_shown_ = 0;  // in resident_
 
   std::atomic<int> stuck_{0};
   mutable Mutex mutex_;

@@ -221,12 +221,13 @@ void WorkerProcess::signal(int number) {
   pidfdSignal(pidfd_.get(), number);
 }
 
-std::int64_t WorkerProcess::memoryBytes() const {
-  if (pid_ < 0 || reaped_) return 0;
+WorkerProcess::Memory WorkerProcess::memory() const {
+  if (pid_ < 0 || reaped_) return {};
   std::ifstream statm("/proc/" + std::to_string(pid_) + "/statm");
-  std::int64_t pages = 0;
-  statm >> pages;
-  return statm ? pages * ::sysconf(_SC_PAGESIZE) : 0;
+  std::int64_t pages = 0, resident = 0;
+  if (!(statm >> pages >> resident)) return {};
+  const std::int64_t page = ::sysconf(_SC_PAGESIZE);
+  return {pages * page, resident * page};
 }
 
 WorkerProcess::End WorkerProcess::reap() {

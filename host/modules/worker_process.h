@@ -53,8 +53,11 @@ class WorkerProcess {
   // Sends a signal to the process (SIGKILL: to its group); never to a stranger that has its old
   // pid.
   void signal(int number);
-  // Of its address space, now; 0 when it cannot be known.
-  std::int64_t memoryBytes() const;
+  // Now; 0 when it cannot be known.
+  struct Memory {
+    std::int64_t address_space_bytes = 0, resident_bytes = 0;
+  };
+  Memory memory() const;
 
   // After pidFd() became readable: kills what is left of the group, reaps, and says in words how it
   // ended: "killed by signal 11 (SIGSEGV)", "exited with status 3".

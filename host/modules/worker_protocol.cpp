@@ -312,19 +312,13 @@ std::optional<CallFrame> decodeCall(std::string_view payload) {
 }
 
 std::string encode(const LogFrame& value) {
-  return Writer()
-      .number(value.level)
-      .text(value.event_id)
-      .text(value.message)
-      .text(value.fields)
-      .take();
+  return Writer().number(value.level).text(value.message).text(value.fields).take();
 }
 
 std::optional<LogFrame> decodeLog(std::string_view payload) {
   Reader in(payload);
   LogFrame value;
   value.level = in.number<std::int32_t>();
-  value.event_id = in.text();
   value.message = in.text();
   value.fields = in.text();
   return checked(in, value,

@@ -37,7 +37,7 @@
 
 namespace modhost::host {
 
-inline constexpr std::uint32_t kWorkerProtocolVersion = 1;
+inline constexpr std::uint32_t kWorkerProtocolVersion = 2;
 inline constexpr std::size_t kFrameBytesDefault = 16u << 20;
 inline constexpr std::size_t kFrameBytesMax = 1u << 30;  // of what may be configured
 // File descriptors in the worker.
@@ -120,7 +120,7 @@ struct CallFrame {
 };
 struct LogFrame {
   std::int32_t level = 0;
-  std::string event_id, message, fields;
+  std::string message, fields;  // of the attempt that is the frame's id; 0: of none
 };
 struct MetricFrame {
   std::int32_t kind = 0;

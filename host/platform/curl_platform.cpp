@@ -25,6 +25,7 @@
 #include "host/base/startup_error.h"
 #include "host/base/thread.h"
 #include "host/platform/call_metrics.h"
+#include "host/platform/call_trace.h"
 #include "host/platform/company_turns.h"
 #include "host/platform/curl_sockets.h"
 #include "host/platform/curl_try.h"
@@ -96,7 +97,8 @@ struct Call {
   PlatformRequest request;
   PlatformDone done;
   SteadyTime started{};
-  SteadyTime due{};  // while waiting
+  SteadyTime sent{};  // the latest try
+  SteadyTime due{};   // while waiting
   int tries_made = 0;
   int unknown_tries = 0;
   bool withdrawn = false;                       // what is on the wire is the last try
@@ -346,6 +348,7 @@ void CurlPlatform::Impl::start(Call& call) {
     call.wire = std::move(idle_.back());
     idle_.pop_back();
   }
+  call.sent = clock_.steadyNow();
   call.wire->prepare(call.request, timeout, &call);
   ++on_wire_;
   metrics_.onWire(1);
@@ -366,6 +369,7 @@ void CurlPlatform::Impl::tryEnded(Call& call, CURLcode code) {
   auto wire = takeOffWire(call);
   Result<PlatformReply> reply = wire->finish(code);
   ++call.tries_made;
+  traceTry(call.request, call.tries_made, reply, clock_.steadyNow() - call.sent);
   if (!reply.ok() && wire->left()) ++call.unknown_tries;
   const auto delay = retryDelay(call, *wire, reply);
   idle_.push_back(std::move(wire));
@@ -432,7 +436,8 @@ void CurlPlatform::Impl::finish(Call& call, Result<PlatformReply> reply) {
   const auto owned = std::move(calls_.extract(call.id).mapped());
   PlatformOutcome outcome{std::move(reply), owned->unknown_tries};
   const std::chrono::duration<double> seconds = clock_.steadyNow() - owned->started;
-  metrics_.ended(owned->request.method, outcome, seconds.count());
+  metrics_.ended(owned->request.method, owned->request.route, outcome, seconds.count());
+  traceCall(owned->request, owned->tries_made, outcome, clock_.steadyNow() - owned->started);
   owned->done(std::move(outcome));
 }
 

@@ -16,6 +16,7 @@ constexpr long kIdleConnectionSeconds = 45;
 // Behind those that stay the same.
 constexpr std::size_t kUserHeader = 5;
 constexpr std::size_t kCompanyHeader = 6;
+constexpr std::size_t kTraceHeader = 7;  // the last; empty: not sent
 
 bool canNeverWork(CURLcode code) {
   switch (code) {
@@ -28,6 +29,11 @@ bool canNeverWork(CURLcode code) {
     default:
       return false;
   }
+}
+
+std::string traceHeader(const PlatformRequest& request) {
+  if (!request.origin || request.span_id.empty()) return {};
+  return "traceparent: " + traceparentText(request.origin->trace, request.span_id);
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -109,13 +115,14 @@ void CurlTry::prepare(const PlatformRequest& request, Milliseconds timeout, void
   curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
   headers_[kUserHeader] = "x-user-id: " + request.user_id;
   headers_[kCompanyHeader] = "x-company-id: " + request.company_id;
+  headers_[kTraceHeader] = traceHeader(request);
   linkHeaders();
   setMethodAndBody(request);
 }
 
 void CurlTry::linkHeaders() {
   for (std::size_t i = 0; i < headers_.size(); ++i) {
-    const bool last = i + 1 == headers_.size();
+    const bool last = i + 1 == headers_.size() || headers_[i + 1].empty();
     header_list_[i] = {headers_[i].data(), last ? nullptr : &header_list_[i + 1]};
   }
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, header_list_.data());

@@ -50,9 +50,10 @@ class CurlTry {
 
   const PlatformClientSettings& settings_;
   CURL* easy_;
-  // libcurl reads the list and copies nothing of it. The user's and the company's are each try's own.
-  std::array<std::string, 7> headers_;
-  std::array<curl_slist, 7> header_list_{};
+  // libcurl reads the list and copies nothing of it. The user's, the company's and
+  // the trace are each try's own.
+  std::array<std::string, 8> headers_;
+  std::array<curl_slist, 8> header_list_{};
   std::string body_;
   std::string retry_after_;
   int requests_ = 0;

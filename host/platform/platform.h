@@ -4,12 +4,22 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "host/base/clock.h"
+#include "host/base/log.h"
 #include "host/base/result.h"
+#include "host/base/trace_context.h"
 
 namespace modhost::host {
+
+// For whom calls are made: what their log lines begin with, and the trace they belong to.
+struct CallOrigin {
+  LogFields about;
+  std::string scope;  // of the log, beside the platform's own: that of the module
+  TraceContext trace;
+};
 
 struct PlatformRequest {
   std::string method;      // GET, POST, PATCH, PUT, DELETE
@@ -19,6 +29,9 @@ struct PlatformRequest {
   std::string company_id;  // x-company-id; also what a 429 pauses
   SteadyTime deadline{};   // of the call with all its tries
   int tries_max = 0;       // fewer tries than configured; 0: as configured
+  std::string route = "other";  // the path's template, one of few: a label of metrics
+  std::shared_ptr<const CallOrigin> origin = nullptr;
+  std::string span_id = {};  // of the call, within its origin's trace; empty: it is told no trace
 };
 
 // What came back. Any HTTP status is a reply; an Error means there was none within the deadline.

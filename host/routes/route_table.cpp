@@ -67,7 +67,22 @@ void addOnce(std::vector<std::string>& targets, const std::string& target) {
 
 }  // namespace
 
-RouteTable::RouteTable(std::vector<Route> routes) : routes_(std::move(routes)) {}
+RouteTable::RouteTable(std::vector<Route> routes) : routes_(std::move(routes)) {
+  for (const Route& route : routes_) addOnce(type_labels_, route.event);
+  const auto is_prefix = [](const std::string& label) { return label.ends_with('*'); };
+  std::sort(type_labels_.begin(), type_labels_.end(),
+            [&](const std::string& a, const std::string& b) {
+              if (is_prefix(a) != is_prefix(b)) return is_prefix(b);
+              return a.size() > b.size();
+            });
+  type_labels_.push_back("other");
+}
+
+std::size_t RouteTable::typeLabel(std::string_view type) const {
+  std::size_t label = 0;
+  while (label + 1 < type_labels_.size() && !typeMatches(type_labels_[label], type)) ++label;
+  return label;
+}
 
 std::vector<std::string> RouteTable::targets(const Event& event) const {
   Document document(event);

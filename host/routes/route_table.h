@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/base/mutex.h"
@@ -36,9 +37,15 @@ class RouteTable {
   std::vector<std::string> targets(const Event& event) const;
 
   const std::vector<Route>& routes() const { return routes_; }
+  // What metrics call the types of events, so that there are as few as the file has patterns: the
+  // `event` of the route that names a type most closely, else "other", which comes last.
+  const std::vector<std::string>& typeLabels() const { return type_labels_; }
+  // Which of them.
+  std::size_t typeLabel(std::string_view type) const;
 
  private:
   std::vector<Route> routes_;
+  std::vector<std::string> type_labels_;  // longest first, so that the first that fits fits best
 };
 
 // The table that serves now. A reload swaps it whole; who reads keeps the one it got. Threads: any.

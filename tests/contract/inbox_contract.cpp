@@ -241,6 +241,20 @@ TEST_SUITE("inbox contract") {
     CHECK(!delivery.begun);
   }
 
+  TEST_CASE_TEMPLATE("inbox: a delivery carries its sender's trace", Means, MemoryMeans,
+                     SqliteMeans) {
+    Means means;
+    const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const auto parsed = parseEvent(chosenEventBody("one"), means.clock().wallNow(), trace).take();
+    REQUIRE(means.inbox().accept(parsed.event, std::vector<Target>{"a"}).ok());
+    accept(means, "two");
+    SUBCASE("fresh") {}
+    SUBCASE("after a restart") { means.restart(); }
+
+    CHECK(takeOne(means.inbox()).event->traceparent == trace);
+    CHECK(takeOne(means.inbox()).event->traceparent.empty());
+  }
+
   TEST_CASE_TEMPLATE("inbox: ready is told for each target of an accepted event", Means,
                      MemoryMeans, SqliteMeans) {
     Means means;

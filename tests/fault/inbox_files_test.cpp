@@ -138,7 +138,7 @@ bool shellIsThere() { return shell("command -v sqlite3 > /dev/null 2>&1") == 0; 
 
 // What docs/inbox-format.md tells the operator to run after the dump.
 constexpr char kRecount[] =
-    "PRAGMA user_version = 1; UPDATE inbox SET"
+    "PRAGMA user_version = 2; UPDATE inbox SET"
     " waiting = (SELECT count(*) FROM delivery WHERE state = 1),"
     " running = (SELECT count(*) FROM delivery WHERE state = 2),"
     " closing = (SELECT count(*) FROM delivery WHERE state = 3),"

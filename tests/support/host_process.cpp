@@ -26,11 +26,16 @@ std::vector<char*> pointersTo(std::vector<std::string>& texts) {
   return pointers;
 }
 
-// The number after `key` in the host's last ready line; 0 when there is none yet.
-int portAfter(const std::string& log, const std::string& key) {
-  const std::size_t ready = log.rfind("app: ready ");
-  if (ready == std::string::npos) return 0;
-  const std::size_t at = log.find(key, ready);
+// The port of `name` ("webhook") in the host's last ready line, which may be text or JSON; 0 when
+// there is none yet.
+int portOf(const std::string& log, const std::string& name) {
+  const std::size_t text = log.rfind("app: ready ");
+  const std::size_t json = log.rfind("\"message\":\"ready\"");
+  if (text == std::string::npos && json == std::string::npos) return 0;
+  const bool is_text = text != std::string::npos;
+  const std::string key =
+      is_text ? name + "=http://127.0.0.1:" : "\"" + name + "\":\"http://127.0.0.1:";
+  const std::size_t at = log.find(key, is_text ? text : json);
   if (at == std::string::npos || log.find('\n', at) == std::string::npos) return 0;
   return std::atoi(log.c_str() + at + key.size());
 }
@@ -148,7 +153,8 @@ HostProcess::~HostProcess() {
 }
 
 void HostProcess::configure(const std::string& modules_and_routes) {
-  writeFile(file("modules.yaml"), kHead + inbox_ + kHeadAfterInbox + "log: " + log_ + "\n" + modules_and_routes);
+  writeFile(file("modules.yaml"),
+            kHead + inbox_ + kHeadAfterInbox + "log: " + log_ + "\n" + modules_and_routes);
 }
 
 void HostProcess::start() {
@@ -159,8 +165,8 @@ void HostProcess::start() {
                       file("stdout"), file("stderr"), sockets_);
   const bool ready = eventually([&] {
     const std::string since = fileTextFrom(file("stderr"), before);
-    port_ = portAfter(since, "webhook=http://127.0.0.1:");
-    admin_port_ = portAfter(since, "admin=http://127.0.0.1:");
+    port_ = portOf(since, "webhook");
+    admin_port_ = portOf(since, "admin");
     int status = 0;
     const bool gone = port_ == 0 && ::waitpid(pid_, &status, WNOHANG) == pid_;
     if (gone) pid_ = 0;
@@ -214,7 +220,8 @@ ProcessEnd HostProcess::wait() {
 }
 
 HttpAnswer postWebhook(int port, const std::string& body, const std::string& secret,
-                       std::chrono::milliseconds patience) {
+                       std::chrono::milliseconds patience,
+                       const std::vector<std::string>& more_headers) {
   const Curl curl = curlFor(port, "/webhook");
   const std::string signature = "X-Unique-Signature: " + hex(HmacKey(secret).sign(body));
   const std::string created = "X-Unique-Created-At: " + std::to_string(std::time(nullptr));
@@ -222,6 +229,7 @@ HttpAnswer postWebhook(int port, const std::string& body, const std::string& sec
       curl_slist_append(nullptr, signature.c_str()), curl_slist_free_all);
   curl_slist_append(headers.get(), created.c_str());
   curl_slist_append(headers.get(), "Content-Type: application/json");
+  for (const std::string& header : more_headers) curl_slist_append(headers.get(), header.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body.data());
   curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
@@ -229,6 +237,13 @@ HttpAnswer postWebhook(int port, const std::string& body, const std::string& sec
   return perform(curl);
 }
 
-HttpAnswer httpGet(int port, const std::string& path) { return perform(curlFor(port, path)); }
+HttpAnswer httpGet(int port, const std::string& path, const std::string& token) {
+  const Curl curl = curlFor(port, path);
+  if (!token.empty()) {
+    curl_easy_setopt(curl.get(), CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    curl_easy_setopt(curl.get(), CURLOPT_XOAUTH2_BEARER, token.c_str());
+  }
+  return perform(curl);
+}
 
 }  // namespace modhost::host

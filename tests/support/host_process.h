@@ -49,7 +49,7 @@ class HostProcess {
   void configure(const std::string& modules_and_routes);
   // Before configure(): the value of the key `inbox`.
   void setInbox(const std::string& yaml) { inbox_ = yaml; }
-  // Before configure(): the value of the key `log`; text, or start() does not find the ports.
+  // Before configure(): the value of the key `log`.
   void setLog(const std::string& yaml) { log_ = yaml; }
   void setVariable(const std::string& name, const std::string& value) { variables_[name] = value; }
 
@@ -100,7 +100,8 @@ struct HttpAnswer {
 // A webhook as the platform sends it, over a fresh connection, which is cut when no answer came
 // within `patience`. Any thread.
 HttpAnswer postWebhook(int port, const std::string& body, const std::string& secret = kTestSecret,
-                       std::chrono::milliseconds patience = std::chrono::seconds(60));
-HttpAnswer httpGet(int port, const std::string& path);
+                       std::chrono::milliseconds patience = std::chrono::seconds(60),
+                       const std::vector<std::string>& more_headers = {});
+HttpAnswer httpGet(int port, const std::string& path, const std::string& token = "");
 
 }  // namespace modhost::host

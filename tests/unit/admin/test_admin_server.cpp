@@ -92,6 +92,16 @@ TEST_SUITE("admin") {
     CHECK(response.body.find("modhost_something_total 1\n") != std::string::npos);
   }
 
+  TEST_CASE("admin: what is looked at only for a scrape is looked at before it is written") {
+    int looks = 0;
+    AdminUnderTest admin({nullptr, nullptr, nullptr, {}, [&looks] { ++looks; }});
+
+    admin.ask("GET /metrics");
+    CHECK(looks == 1);
+    admin.ask("GET /status");
+    CHECK(looks == 1);
+  }
+
   TEST_CASE("admin: status shows version and uptime and inbox and what app adds") {
     AdminUnderTest admin({nullptr, [] { return Json{{"modules", {"rag-responder"}}}; }, nullptr});
     Result<ParsedEvent> parsed = parseEvent(chosenEventBody("evt_1"), admin.clock.wallNow());

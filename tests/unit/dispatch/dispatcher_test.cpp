@@ -26,6 +26,9 @@ TEST_SUITE("dispatcher") {
     CHECK(stage.life(seq, "logger").state == DeliveryState::kDone);
     CHECK(stage.runner("logger").started() == Names{"e1"});
     CHECK(stage.metricsSay("modhost_deliveries_total{end=\"ok\",module=\"logger\"} 1"));
+    CHECK(stage.metricsSay(
+        R"(modhost_event_outcomes_total{module="logger",outcome="ok",type="other"} 1)"));
+    CHECK(stage.metricsSay("modhost_queue_wait_seconds_count{module=\"logger\"} 1"));
   }
 
   TEST_CASE("dispatcher: what waited before the start runs after it") {

@@ -37,6 +37,10 @@ TEST_SUITE("guard") {
     CHECK(sent.body == kFirstStep);
     CHECK(sent.user_id == "101");
     CHECK(sent.company_id == "202");
+    CHECK(sent.route == "/message-log");
+    CHECK(sent.origin->trace.trace_id == traceFrom("evt_1").trace_id);
+    CHECK(sent.origin->scope == "module rag");
+    CHECK(sent.span_id.size() == 16);
     // A write is awaited beyond the attempt's deadline, never cut by it.
     CHECK(sent.deadline ==
           scene.clock.steadyNow() + std::chrono::minutes(1) + GuardSettings{}.settle_wait);
@@ -57,6 +61,8 @@ TEST_SUITE("guard") {
     CHECK(row["order"] == 1);
     CHECK(scene.platform.lines() ==
           std::vector<std::string>{"POST /message-log", "PATCH /message-log/log_1"});
+    CHECK(scene.platform.requests()[1].route == "/message-log/*");
+    CHECK(scene.platform.requests()[1].span_id != scene.platform.requests()[0].span_id);
     CHECK(nlohmann::json::parse(scene.platform.requests()[1].body) ==
           nlohmann::json{{"text", "Searching"}, {"status", "RUNNING"}});
   }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/inbox/inbox_check.h"
 #include "tests/contract/inbox_means.h"
 #include "tests/support/eventually.h"
 
@@ -108,6 +109,54 @@ TEST_SUITE("inbox") {
     CHECK(error.message.find(std::to_string(::getpid())) != std::string::npos);
     inbox.reset();
     CHECK(on.open() != nullptr);
+  }
+
+  TEST_CASE("inbox: a file of the first version is brought up to date") {
+    Fixture on;
+    auto inbox = on.open();
+    on.accept(*inbox, "one");
+    inbox.reset();
+    on.runSql("DROP TABLE trace; PRAGMA user_version = 1");
+
+    inbox = on.open();
+
+    CHECK(takeAll(*inbox, 10).size() == 1);
+    on.accept(*inbox, "two");
+    inbox.reset();
+    CHECK(checkInbox(on.settings.path).take().empty());
+  }
+
+  TEST_CASE("inbox: the trace goes when its event has ended") {
+    Fixture on;
+    auto inbox = on.open();
+    const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const auto event = parseEvent(chosenEventBody("one"), on.clock.wallNow(), trace).take().event;
+    REQUIRE(inbox->accept(event, std::vector<Target>{"a"}).ok());
+    const DeliveryKey key = inbox->next("a", 1).take().at(0).key;
+    REQUIRE(inbox->begin(std::vector<Begin>{{key, false}}).ok());
+
+    inbox->settle({{key, Settlement::To::kDone, End::kOk, {}, ""}});
+
+    inbox.reset();
+    CHECK(checkInbox(on.settings.path).take().empty());
+  }
+
+  TEST_CASE("inbox: the oldest open event is known") {
+    Fixture on;
+    auto inbox = on.open();
+    CHECK(!inbox->oldestOpen());
+    const WallTime first = on.clock.wallNow();
+    on.accept(*inbox, "one");
+    on.clock.advance(Milliseconds(5'000));
+    on.accept(*inbox, "two");
+    CHECK(inbox->oldestOpen() == first);
+
+    const DeliveryKey key = inbox->next("a", 1).take().at(0).key;
+    REQUIRE(inbox->begin(std::vector<Begin>{{key, false}}).ok());
+    inbox->settle({{key, Settlement::To::kDone, End::kOk, {}, ""}});
+    REQUIRE(inbox->openDeliveries(key.seq).ok());
+
+    CHECK(inbox->oldestOpen() == first + Milliseconds(5'000));
   }
 
   TEST_CASE("inbox: a file that a newer host wrote is refused") {

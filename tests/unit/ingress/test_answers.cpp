@@ -80,6 +80,39 @@ TEST_SUITE("ingress") {
     CHECK(deliveries[0].event->received_at == host.clock.wallNow());
   }
 
+  TEST_CASE("ingress: a valid traceparent is kept and any other is as if it were not there") {
+    const auto keptOf = [](const std::string& fields) {
+      HostUnderTest host;
+      const std::string body = chosenEventBody("evt_1");
+      host.ask(post(signedFields(body) + fields, body));
+      return host.inbox.next("rag-responder", 10).take().at(0).event->traceparent;
+    };
+    const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const std::string field = "traceparent: " + trace + "\r\n";
+
+    CHECK(keptOf(field) == trace);
+    CHECK(keptOf("TraceParent: " + trace + "\r\n") == trace);
+    CHECK(keptOf("").empty());
+    CHECK(keptOf(field + field).empty());
+    CHECK(
+        keptOf("traceparent: 00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01\r\n").empty());
+  }
+
+  TEST_CASE("ingress: events are counted by the pattern that routes their type") {
+    HostUnderTest host;
+    const std::string body = chosenEventBody("evt_1");
+    host.ask(signedPost(body));
+    host.ask(signedPost(body));
+    host.ask(signedPost(R"({"id":"evt_2","event":"made.up","userId":"1","companyId":"2"})"));
+    host.ask(signedPost("no event"));
+
+    CHECK(host.counted(R"(modhost_events_total{result="stored",type="unique.chat.*"} 1)"));
+    CHECK(host.counted(R"(modhost_events_total{result="duplicate",type="unique.chat.*"} 1)"));
+    CHECK(host.counted(R"(modhost_events_total{result="unrouted",type="other"} 1)"));
+    CHECK(host.counted(R"(modhost_events_total{result="parked",type="other"} 1)"));
+    CHECK(host.metrics.text().find("made.up") == std::string::npos);
+  }
+
   TEST_CASE("ingress: a duplicate is answered like the first") {
     HostUnderTest host;
     host.ask(signedPost(chosenEventBody("evt_1", "first")));

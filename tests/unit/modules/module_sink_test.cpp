@@ -83,12 +83,12 @@ TEST_SUITE("module_sink") {
   TEST_CASE_FIXTURE(
       Fixture, "module_sink: lines beyond the rate are dropped and counted until time passes") {
     const int burst = static_cast<int>(kModuleLogBurst);
-    for (int i = 0; i < burst + 30; ++i) sink.log(LogLevel::kInfo, "e", "line", "");
+    for (int i = 0; i < burst + 30; ++i) sink.log(LogLevel::kInfo, 1, {{"event", "e"}}, "line", "");
     CHECK(exports("modhost_modules_log_lines_dropped_total{module=\"m1\"} 30"));
 
     clock.advance(Milliseconds(1000));
     for (int i = 0; i < static_cast<int>(kModuleLogPerSecond); ++i)
-      sink.log(LogLevel::kInfo, "e", "line", "");
+      sink.log(LogLevel::kInfo, 1, {{"event", "e"}}, "line", "");
     CHECK(exports("modhost_modules_log_lines_dropped_total{module=\"m1\"} 30"));
     sink.standardError(7, "one too many");
     CHECK(exports("modhost_modules_log_lines_dropped_total{module=\"m1\"} 31"));
@@ -97,7 +97,7 @@ TEST_SUITE("module_sink") {
   TEST_CASE_FIXTURE(Fixture, "module_sink: a closed sink does nothing") {
     sink.close();
     sink.metric(1, "late_total", 1);
-    sink.log(LogLevel::kInfo, "", "late", "");
+    sink.log(LogLevel::kInfo, 0, {}, "late", "");
     CHECK_FALSE(exports("late_total"));
   }
 }

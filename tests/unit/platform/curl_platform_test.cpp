@@ -186,18 +186,36 @@ TEST_SUITE("platform") {
     CHECK_THROWS_AS(Client{settings}, StartupError);
   }
 
+  TEST_CASE("platform: a call with an origin is told its trace and another is not") {
+    RecordingPlatform server;
+    Client client(quickSettings(server.apiBase()));
+    PlatformRequest request = client.request("GET", "/messages");
+    request.origin = std::make_shared<const CallOrigin>(
+        CallOrigin{{}, "", {"4bf92f3577b34da6a3ce929d0e0e4736", "", true}});
+    request.span_id = "00f067aa0ba902b7";
+
+    client.run(request);
+    client.run(client.request("GET", "/messages"));
+
+    CHECK(server.calls().at(0).headers.at("traceparent") ==
+          "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    CHECK(server.calls().at(1).headers.count("traceparent") == 0);
+  }
+
   TEST_CASE("platform: metrics count calls by method and outcome") {
     RecordingPlatform server;
     server.script({"POST", "/x", 1, ""}, answering(503));
     Client client(quickSettings(server.apiBase()));
 
-    REQUIRE(client.run(client.request("POST", "/x", "{}")).reply.ok());
+    PlatformRequest request = client.request("POST", "/x", "{}");
+    request.route = "/*";
+    REQUIRE(client.run(std::move(request)).reply.ok());
 
     const std::string text = client.metricsText();
-    CHECK(text.find(R"(modhost_platform_calls_total{method="POST",outcome="4xx"} 1)") !=
-          std::string::npos);
-    CHECK(text.find("modhost_platform_retries_total 1") != std::string::npos);
-    CHECK(text.find("modhost_platform_call_seconds_count 1") != std::string::npos);
+    const auto has = [&](const char* line) { return text.find(line) != std::string::npos; };
+    CHECK(has(R"(modhost_platform_calls_total{method="POST",outcome="4xx",route="/*"} 1)"));
+    CHECK(has("modhost_platform_retries_total 1"));
+    CHECK(has(R"(modhost_platform_call_seconds_count{method="POST",route="/*"} 1)"));
     CHECK(text.find("modhost_platform_calls_in_flight 0") != std::string::npos);
   }
 }

@@ -130,6 +130,20 @@ TEST_SUITE("routes") {
     CHECK(current.get()->targets(event) == Names{"new"});
   }
 
+  TEST_CASE("routes: a type is called by the pattern that names it most closely") {
+    const RouteTable table(
+        {{"a.*", {}, {"m"}}, {"a.b.*", {}, {"m"}}, {"a.b.c", {}, {"m"}}, {"a.b.c", {}, {"n"}}});
+    const auto labelOf = [&](const char* type) {
+      return table.typeLabels().at(table.typeLabel(type));
+    };
+    CHECK(table.typeLabels().size() == 4);
+    CHECK(labelOf("a.b.c") == "a.b.c");
+    CHECK(labelOf("a.b.d") == "a.b.*");
+    CHECK(labelOf("a.c") == "a.*");
+    CHECK(labelOf("b") == "other");
+    CHECK(RouteTable({}).typeLabels().at(RouteTable({}).typeLabel("a")) == "other");
+  }
+
   TEST_CASE("routes: readers and a writer may go on at once") {
     const auto table = std::make_shared<const RouteTable>(std::vector<Route>{{"*", {}, {"m"}}});
     CurrentRoutes current(table);
