@@ -17,5 +17,16 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "installing:$missing"
 $as_root apt-get update -qq
+# No package's service is wanted here: that of prometheus, which is there for promtool, would take port 9090, the admin
+# port's. policy-rc.d is how Debian is told; one that the machine has already stays as it is.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  trap '$as_root rm -f $policy' EXIT
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+  $as_root chmod 0755 $policy
+fi
 # shellcheck disable=SC2086
 DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+case "$missing " in
+  *" prometheus "*) ! command -v systemctl >/dev/null || $as_root systemctl disable --quiet prometheus || true ;;
+esac
