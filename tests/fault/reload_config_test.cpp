@@ -111,9 +111,8 @@ TEST_CASE(
   REQUIRE(the.reload());
   CHECK(eventually([&] { return the.status()["inbox"]["dead"] == 1; }));
   CHECK(eventually([&] { return the.answerTo("evt_waiting").starts_with("Sorry"); }));
-  CHECK(
-      the.comesToLog("delivery ended event=evt_waiting module=reloadable attempt=0 "
-                     "end=not_configured"));
+  CHECK(the.comesToLog("delivery ended event=evt_waiting module=reloadable"));
+  CHECK(the.comesToLog(" attempt=0 end=not_configured"));
   held->release();
 
   CHECK(eventually([&] { return the.answerTo("evt_running") == "Hello from v1"; }));
