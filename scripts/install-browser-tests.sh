@@ -13,7 +13,7 @@ node_is_there() {
   command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null
 }
 
-"$scripts/install-packages.sh" "$lists/debian-packages-browser.txt"
+"$scripts/install-packages.sh" "$lists/debian-packages-test.txt"
 node_is_there || "$scripts/install-packages.sh" "$lists/debian-packages-node.txt"
 
 # The copied lock file is the last thing written: where it is the same, the packages are whole.

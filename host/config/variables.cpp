@@ -152,7 +152,7 @@ std::optional<std::string> Variables::credential(const std::string& name) const 
   const std::string path = credentials_folder_ + "/" + name;
   std::error_code ignored;
   if (credentials_folder_.empty() || !std::filesystem::exists(path, ignored)) return std::nullopt;
-  return withoutLineEnd(readTextFile(path, kVariableBytesMax));
+  return withoutLineEnd(readTextFile(path, kVariableBytesMax).text);
 }
 
 void Variables::admit(const std::string& name, const std::string& value, Place& place) {

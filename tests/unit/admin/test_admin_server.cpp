@@ -94,7 +94,9 @@ TEST_SUITE("admin") {
 
   TEST_CASE("admin: what is looked at only for a scrape is looked at before it is written") {
     int looks = 0;
-    AdminUnderTest admin({nullptr, nullptr, nullptr, {}, [&looks] { ++looks; }});
+    AdminSources sources;
+    sources.before_metrics = [&looks] { ++looks; };
+    AdminUnderTest admin(std::move(sources));
 
     admin.ask("GET /metrics");
     CHECK(looks == 1);
