@@ -3,12 +3,13 @@
 #   make demo    the same with one question, then stop
 #   make test    install what is missing, build, run every test
 #   make screenshots   the browser tests, writing docs/images/*.png
+#   make package   build/release/modhost_*.deb and modhost-dev_*.deb
 #   make bench   measure against what bounds it, write docs/performance.md; BENCH=quick only tries it out
 #   make bench-check   fail when an ack takes 5 % more instructions; BENCH=update keeps the new number
 BUILD := build/release
 JOBS  := $(shell nproc)
 
-.PHONY: run demo test build build-run deps deps-run deps-dev screenshots clean asan tsan clang fuzz install bench bench-check bench-tools
+.PHONY: run demo test build build-run deps deps-run deps-dev screenshots package package-test clean asan tsan clang fuzz install bench bench-check bench-tools
 
 run: build-run
 	@scripts/try.sh $(BUILD) docs
@@ -68,6 +69,14 @@ bench-tools: deps
 
 install: build
 	@cmake --install $(BUILD)
+
+package: build
+	@cd $(BUILD) && cpack
+	@ls $(BUILD)/modhost*.deb
+
+# Its life in a scratch copy of this machine, which needs root; `make test` has it, too.
+package-test: package
+	@tests/package/installed.sh $(BUILD)
 
 clean:
 	rm -rf build

@@ -44,7 +44,7 @@ TEST_CASE("reload: a configuration that is refused changes nothing and says wher
 
   refuse(good + "modules: [\n", "modules.yaml:");
   refuse(replaceText(good, "answers: true", "answer: true"),
-         "modules.yaml:10:22: unknown key \\\"modules[0].answer\\\"");
+         "modules.yaml:11:22: unknown key \\\"modules[0].answer\\\"");
   refuse(replaceText(good, "${UNIQUE_API_KEY}", "${NOT_SET_ANYWHERE}"), "NOT_SET_ANYWHERE");
   refuse(replaceText(good, "isolation: worker", "isolation: worker, config: {greetin: x}"),
          "module reloadable: config");

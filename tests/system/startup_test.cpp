@@ -48,14 +48,14 @@ std::string moduleAt(const std::string& path) {
 TEST_SUITE_BEGIN("system");
 
 TEST_CASE("startup: a bad key or value is refused with its place and what is accepted") {
-  checkRefusal("modlues: []\n", {"modules.yaml:8:1", "modlues", "modules"});
-  checkRefusal("modules:\n  - {id: echo, concurrency: many}\n", {"modules.yaml:9:", "many"});
+  checkRefusal("modlues: []\n", {"modules.yaml:9:1", "modlues", "modules"});
+  checkRefusal("modules:\n  - {id: echo, concurrency: many}\n", {"modules.yaml:10:", "many"});
   checkRefusal("modules:\n  - {id: echo, timeout: 3 parsecs}\n",
-               {"modules.yaml:9:", "3 parsecs", "300s"});
+               {"modules.yaml:10:", "3 parsecs", "300s"});
   checkRefusal("modules:\n  - {id: echo, path: \"${NOT_SET_ANYWHERE}\"}\n",
-               {"modules.yaml:9:", "NOT_SET_ANYWHERE"});
+               {"modules.yaml:10:", "NOT_SET_ANYWHERE"});
   checkRefusal("modules: []\nroutes:\n  - {event: a, to: nobody}\n",
-               {"modules.yaml:10:", "nobody"});
+               {"modules.yaml:11:", "nobody"});
 }
 
 TEST_CASE("startup: a file that is no module of this host is refused before any of its code runs") {
@@ -75,9 +75,9 @@ TEST_CASE("startup: a file that is no module of this host is refused before any 
 
 TEST_CASE("startup: a module's settings are held against its schema") {
   checkRefusal("modules:\n  - id: rag-responder\n    config:\n      limit: lots\nroutes: []\n",
-               {"modules.yaml:11:", "limit"});
+               {"modules.yaml:12:", "limit"});
   checkRefusal("modules:\n  - id: rag-responder\n    config: {limt: 3}\nroutes: []\n",
-               {"modules.yaml:10:", "limt"});
+               {"modules.yaml:11:", "limt"});
 }
 
 TEST_CASE("startup: check accepts what run would and masks the secrets") {
