@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 
 #include "host/base/fd.h"
 #include "host/inbox/database.h"
+#include "host/inbox/inbox_file.h"
 #include "host/inbox/inbox_schema.h"
 
 namespace modhost::host {
@@ -116,14 +118,49 @@ bool isSameFile(const std::string& a, const std::string& b) {
          first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
+// What SQLite would take for a part of the copy, and mix into it.
+Result<void> refuseCompanions(const std::string& target) {
+  for (const std::string& file : {target + "-wal", target + "-journal"}) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0 || status.st_size == 0) continue;
+    return Error{ErrorKind::kInvalid, file +
+                                          ": is there, and would be taken for a part of the copy; "
+                                          "accepted: another name"};
+  }
+  return {};
+}
+
 Result<void> refuseTarget(const std::string& path, const std::string& target, Overwrite overwrite) {
   if (isSameFile(path, target)) {
     return Error{ErrorKind::kInvalid, target + ": is the inbox itself; accepted: another name"};
   }
   struct stat status {};
-  if (overwrite == Overwrite::kYes || ::lstat(target.c_str(), &status) != 0) return {};
+  const bool taken = overwrite == Overwrite::kNo && ::lstat(target.c_str(), &status) == 0;
+  if (!taken) return refuseCompanions(target);
   return Error{ErrorKind::kInvalid,
                target + ": is there already; accepted: another name, or --force to replace it"};
+}
+
+// Of the file that has the name, nobody else.
+bool lockNamed(const Fd& file, const std::string& path) {
+  struct stat named {
+  }, held{};
+  return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         ::fstat(file.get(), &held) == 0 && named.st_dev == held.st_dev &&
+         named.st_ino == held.st_ino;
+}
+
+// A copy that was killed left it unlocked. Only who has its lock may take its name away, so that
+// nobody publishes what another has just begun.
+Result<Fd> takePartial(const std::string& partial) {
+  const Error taken{ErrorKind::kUnavailable, partial + ": another backup writes it; wait for that"};
+  const Fd left(::open(partial.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (left.valid() && !lockNamed(left, partial)) return taken;
+  if (left.valid()) ::unlink(partial.c_str());
+  Fd made(::open(partial.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kMode));
+  if (!made.valid()) return refusedByErrno(partial, "cannot be made");
+  if (!lockNamed(made, partial)) return taken;
+  return made;
 }
 
 Result<InboxHoldings> copyThenPublish(const std::string& path, const std::string& partial,
@@ -153,10 +190,10 @@ Result<InboxHoldings> inboxHoldings(const std::string& path) {
 Result<InboxHoldings> backupInbox(const std::string& path, const std::string& target,
                                   Overwrite overwrite) {
   if (Result<void> fits = refuseTarget(path, target, overwrite); !fits) return fits.takeError();
+  if (Result<void> whole = InboxFile::requireWhole(path); !whole) return whole.takeError();
   const std::string partial = target + kPartial;
-  ::unlink(partial.c_str());  // of a copy that was killed
-  const Fd made(::open(partial.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kMode));
-  if (!made.valid()) return refusedByErrno(partial, "cannot be made");
+  const Result<Fd> made = takePartial(partial);
+  if (!made) return made.error();
   Result<InboxHoldings> holdings = copyThenPublish(path, partial, target, overwrite);
   if (!holdings) ::unlink(partial.c_str());
   return holdings;

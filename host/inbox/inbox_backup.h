@@ -27,8 +27,10 @@ enum class Overwrite { kNo = 1, kYes };
 // Copies all that was committed when it began to `target`: one file, mode 0600, complete and on
 // disk when this returns, and under its name not before. Reads in one transaction, which commits of
 // a running host are not held up by; its WAL grows meanwhile. What the copy holds is returned.
-// Errors as above; kInvalid, too: `target` is there and may not be overwritten, or its folder can
-// not be written. kUnavailable, too: no room. Nothing is left of a copy that failed.
+// Errors as above; kInvalid, too: `target` is there and may not be overwritten, a WAL or journal
+// lies beside it, its folder can not be written, or the WAL of `path` is missing (InboxFile).
+// kUnavailable, too: no room, or another backup to `target` is at work. Nothing is left of a copy
+// that failed.
 Result<InboxHoldings> backupInbox(const std::string& path, const std::string& target,
                                   Overwrite overwrite);
 

@@ -1,6 +1,7 @@
 #include "host/inbox/inbox_check.h"
 
 #include "host/inbox/database.h"
+#include "host/inbox/inbox_file.h"
 #include "host/inbox/inbox_schema.h"
 
 namespace modhost::host {
@@ -75,6 +76,7 @@ void checkPages(Database& database, std::vector<std::string>& faults) {
 }  // namespace
 
 Result<std::vector<std::string>> checkInbox(const std::string& path) {
+  if (Result<void> whole = InboxFile::requireWhole(path); !whole) return whole.takeError();
   try {
     std::vector<std::string> faults;
     Database database(path, "", kBusyMs);

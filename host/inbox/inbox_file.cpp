@@ -120,6 +120,11 @@ Result<void> InboxFile::requireWal(const std::string& path, const std::string& l
   return {};
 }
 
+Result<void> InboxFile::requireWhole(const std::string& path) {
+  const Fd lock(::open((path + ".lock").c_str(), O_RDONLY | O_CLOEXEC));
+  return lock.valid() ? requireWal(path, textOf(lock)) : Result<void>();
+}
+
 std::optional<InboxFile::Id> InboxFile::idOf(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;

@@ -24,6 +24,10 @@ class InboxFile {
   // commits, is missing.
   static Result<InboxFile> open(const std::string& path);
 
+  // That last one alone, for who reads the file beside the host that may have it. While that one
+  // ends in order, kInvalid for a moment too.
+  static Result<void> requireWhole(const std::string& path);
+
   InboxFile(InboxFile&&) = default;
   ~InboxFile();
 

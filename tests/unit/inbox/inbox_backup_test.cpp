@@ -1,6 +1,8 @@
 #include "host/inbox/inbox_backup.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -8,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "host/base/fd.h"
 #include "host/inbox/inbox_check.h"
 #include "tests/contract/inbox_means.h"
 
@@ -121,6 +124,47 @@ TEST_SUITE("inbox") {
 
     const auto faults = checkInbox(stage.target);
     CHECK((!faults.ok() || !faults.value().empty()));
+  }
+
+  TEST_CASE(
+      "inbox backup: a killed host's inbox without its WAL is refused as a start refuses it") {
+    Stage stage;
+    stage.open(stage.path()).reset();
+    std::ofstream(stage.path() + ".lock") << "4711 in use";
+
+    const auto refused = backupInbox(stage.path(), stage.target, Overwrite::kNo);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().message.find("-wal is missing or empty: put it back") !=
+          std::string::npos);
+    CHECK_FALSE(checkInbox(stage.path()).ok());
+    CHECK(stage.files().empty());
+  }
+
+  TEST_CASE("inbox backup: a WAL that lies beside the target is not mixed into the copy") {
+    Stage stage;
+    const auto inbox = stage.open(stage.path());
+    std::ofstream(stage.target + "-wal") << "of what was here before";
+
+    for (const Overwrite overwrite : {Overwrite::kNo, Overwrite::kYes}) {
+      const auto refused = backupInbox(stage.path(), stage.target, overwrite);
+      REQUIRE_FALSE(refused.ok());
+      CHECK(refused.error().message.find(stage.target + "-wal: is there") == 0);
+    }
+    CHECK(stage.files() == std::vector<std::string>{"backup.db-wal"});
+  }
+
+  TEST_CASE("inbox backup: two to one name do not publish each other's beginnings") {
+    Stage stage;
+    const auto inbox = stage.open(stage.path());
+    const std::string partial = stage.target + ".partial";
+    const Fd other(::open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    REQUIRE(::flock(other.get(), LOCK_EX) == 0);
+
+    const auto refused = backupInbox(stage.path(), stage.target, Overwrite::kYes);
+
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().message == partial + ": another backup writes it; wait for that");
+    CHECK(stage.files() == std::vector<std::string>{"backup.db.partial"});
   }
 }
 
