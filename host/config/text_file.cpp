@@ -1,10 +1,12 @@
 #include "host/config/text_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <span>
 #include <system_error>
 
 #include "host/base/fd.h"
@@ -23,10 +25,28 @@ void requireTrusted(const std::string& path, const FileRights& rights) {
   if (!fault.empty()) throw StartupError(path, fault);
 }
 
+// One whose writer says nothing for so long would hold up a start for ever, and every reload with it.
+constexpr int kPipeSilenceMs = 5'000;
+
+// As read(2), of what was opened without blocking.
+ssize_t readSome(int fd, std::span<char> buffer) {
+  pollfd readable{fd, POLLIN, 0};
+  ssize_t size = ::read(fd, buffer.data(), buffer.size());
+  while (size < 0 && (errno == EINTR || errno == EAGAIN)) {
+    if (errno == EAGAIN && ::poll(&readable, 1, kPipeSilenceMs) == 0) {
+      errno = ETIMEDOUT;
+      return -1;
+    }
+    size = ::read(fd, buffer.data(), buffer.size());
+  }
+  return size;
+}
+
 }  // namespace
 
+// Not blocking, since opening a named pipe would wait for its writer.
 TextFile readTextFile(const std::string& path, std::size_t bytes_max) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.valid()) refuseUnreadable(path);
   const auto rights = rightsOf(file.get());
   if (!rights) refuseUnreadable(path);
@@ -35,11 +55,8 @@ TextFile readTextFile(const std::string& path, std::size_t bytes_max) {
   std::array<char, 64 * 1024> buffer{};
   ssize_t size = 1;
   while (size > 0 && text.size() <= bytes_max) {
-    size = ::read(file.get(), buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR)
-      size = 1;
-    else if (size > 0)
-      text.append(buffer.data(), static_cast<std::size_t>(size));
+    size = readSome(file.get(), buffer);
+    if (size > 0) text.append(buffer.data(), static_cast<std::size_t>(size));
   }
   if (size < 0) refuseUnreadable(path);
   if (text.size() > bytes_max) {

@@ -14,7 +14,8 @@ struct TextFile {
 };
 
 // Throws StartupError when `path` cannot be read, is longer than `bytes_max`, or can be written by
-// others than FileTrust accepts.
+// others than FileTrust accepts. A pipe is read to its end; one that nobody writes to is empty, and
+// one whose writer keeps silent for 5 s is not waited for.
 TextFile readTextFile(const std::string& path, std::size_t bytes_max);
 
 // Throws StartupError when others may write into the folder; one that is not there is left to who

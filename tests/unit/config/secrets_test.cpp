@@ -76,6 +76,17 @@ TEST_CASE("secrets: a file that is no secret is named and never quoted") {
   CHECK(refused("changeme\n").find("webhook.secrets[0] is a placeholder") != std::string::npos);
 }
 
+TEST_CASE("secrets: a pipe that nobody writes to holds nobody up") {
+  ConfigFile file(withSecret("\"file:key\""));
+  REQUIRE(::mkfifo(file.path("key").c_str(), 0600) == 0);
+
+  CHECK(file.refusal().find("key: is empty; accepted: a secret") != std::string::npos);
+
+  std::filesystem::remove(file.path("key"));
+  std::filesystem::create_directory(file.path("key"));
+  CHECK(file.refusal().find("key: cannot be read (Is a directory)") != std::string::npos);
+}
+
 TEST_CASE("secrets: what every user can read is warned about and what they can write is refused") {
   ConfigFile file(withSecret("\"file:key\""));
   file.write("key", "s3cr3t-for-tests");
@@ -117,9 +128,8 @@ TEST_CASE("secrets: a configuration or a folder that every user may write is ref
 }
 
 TEST_CASE("secrets: a placeholder is refused wherever a secret belongs") {
-  for (const char* dummy :
-       {"changeme", "CHANGE-ME", "secret", "your-secret-here", "whsec_...", "\"$${SECRET}\"",
-        "<secret>", "xxxxxxxx", "a", "test", "\"***\""}) {
+  for (const char* dummy : {"changeme", "CHANGE-ME", "secret", "your-secret-here", "whsec_...",
+                            "\"$${SECRET}\"", "<secret>", "xxxxxxxx", "a", "test", "\"***\""}) {
     CAPTURE(dummy);
     const std::string text(dummy);
     CHECK(
