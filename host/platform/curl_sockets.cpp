@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 
 #include "host/base/startup_error.h"
@@ -106,7 +107,11 @@ void CurlSockets::watch(curl_socket_t socket, int wanted, bool known) {
   epoll_event event{};
   event.events = epollEvents(wanted);
   event.data.fd = socket;
-  ::epoll_ctl(epoll_, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event);
+  const int likely = known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  const int other = known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  // A number may have become another socket's without a word; unwatched it would stay silent.
+  const bool done = ::epoll_ctl(epoll_, likely, socket, &event) == 0;
+  if (!done && (errno == ENOENT || errno == EEXIST)) ::epoll_ctl(epoll_, other, socket, &event);
   if (!known) curl_multi_assign(multi_, socket, this);
 }
 
