@@ -85,7 +85,7 @@ Gate::Gate(Clock& clock, Metrics& metrics, AnswerCounts& counts, const GateLimit
   watch(wake_.get(), this);
 }
 
-bool Gate::waitReady(Milliseconds timeout) {
+bool Gate::waitReady(Milliseconds timeout) noexcept {
   using std::chrono::steady_clock;
   const auto until = steady_clock::now() + timeout;
   for (auto left = timeout; ready_.empty() && left.count() >= 0;) {

@@ -87,7 +87,9 @@ class Gate {
 
   // Serves connections for at most `timeout` of real time, until a request is ready. What is ready
   // already is to be taken first; meanwhile nobody is served.
-  bool waitReady(Milliseconds timeout);
+  // Without memory for it the process ends: Poco would end the loop without a word, and the host would
+  // be deaf, stop() included.
+  bool waitReady(Milliseconds timeout) noexcept;
   // The connection whose request has been ready longest; null when there is none. It must come
   // back, at the latest before this is destroyed.
   std::unique_ptr<Connection> take();

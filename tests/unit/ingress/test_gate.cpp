@@ -5,15 +5,20 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/base/thread.h"
+#include "host/ingress/gate.h"
 #include "tests/unit/ingress/host_under_test.h"
 
 // What the gate promises: sizes, times, framing and the life of connections, over real ones.
 
 namespace modhost::host {
 namespace {
+
+// Poco's accept loop ends without a word at what is thrown through it.
+static_assert(noexcept(std::declval<Gate&>().waitReady(Milliseconds())));
 
 constexpr char kTryAgain[] = R"({"success":false,"error":"Try again later"})";
 
