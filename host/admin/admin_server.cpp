@@ -155,7 +155,7 @@ class Listener final : public net::ServerSocket {
 net::ServerSocket listenOn(const AdminSettings& settings) {
   if (settings.listener >= 0) return Listener(settings.listener);
   try {
-    PatientServerSocket socket(settings.request_timeout);
+    PatientServerSocket socket({settings.request_timeout, settings.answer_timeout});
     const net::SocketAddress address(settings.host, static_cast<Poco::UInt16>(settings.port));
     socket.bind(address, true, false);  // not shared: a second host must be refused
     socket.listen(kBacklog);

@@ -19,7 +19,8 @@ struct AdminSettings {
       token;        // demanded of every request but health checks; empty: none. See admin_access.h
   int threads = 4;  // requests answered at once
   int connections_max = 64;             // waiting for a thread; further ones are closed
-  Milliseconds request_timeout{5'000};  // for a request as a whole; for each byte of the answer
+  Milliseconds request_timeout{5'000};  // for a request as a whole
+  Milliseconds answer_timeout{30'000};  // for the peer to take the whole answer
 };
 
 // Of a POST; a longer one is answered 413.

@@ -320,6 +320,25 @@ TEST_SUITE("admin") {
     CHECK(dripper.closedByPeer());
   }
 
+  // Poco waits for ever for a peer that does not read: four of them were the end of the port.
+  TEST_CASE("admin: who does not take his answer is cut off") {
+    AdminSettings settings = anyPort();
+    settings.answer_timeout = Milliseconds(200);
+    AdminSources sources;
+    sources.reload = [](const AdminRequest&) {  // more than the kernel keeps for a connection
+      return AdminReply{200, "text/plain", std::string(64 << 20, 'x'), {}};
+    };
+    AdminUnderTest admin(std::move(sources), settings);
+    std::vector<std::unique_ptr<RawClient>> stalled;
+    for (int i = 0; i < settings.threads; ++i) {
+      stalled.push_back(std::make_unique<RawClient>(admin.server.port()));
+      REQUIRE(stalled.back()->send("POST /api/v1/reload HTTP/1.1\r\nX-Modhost-Action: 1\r\n\r\n"));
+      CHECK(stalled.back()->readable(60'000));
+    }
+
+    CHECK(admin.ask("GET /healthz").code() == 200);
+  }
+
   TEST_CASE("admin: an action whose body was cut is none") {
     bool ran = false;
     AdminUnderTest admin({nullptr, nullptr, [&ran](const AdminRequest&) {
