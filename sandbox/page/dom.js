@@ -46,6 +46,7 @@ async function wordsOf(reply) {
 }
 
 export function duration(ms) {
+  if (Number.isNaN(ms)) return "?";
   if (ms < 1000) return `${ms} ms`;
   if (ms < 60000) return `${(ms / 1000).toFixed(1)} s`;
   return `${Math.floor(ms / 60000)} min ${Math.round(ms % 60000 / 1000)} s`;

@@ -78,7 +78,22 @@ function blocks(tokens) {
   return tokens.flatMap((token) => BLOCK[token.type] ? BLOCK[token.type](token) : el("p", {}, token.raw));
 }
 
+// marked's time grows with the square of what could be a mark, and its stack with the depth: beyond these a text is
+// shown as it was written. No answer for a reader comes near them.
+const MARKS_MAX = 3000;
+const LETTERS_MAX = 200_000;
+
+const isReadable = (text) => text.length <= LETTERS_MAX && (text.match(/[*_~`[\]<]/g)?.length ?? 0) <= MARKS_MAX;
+
+function blocksOf(text) {
+  try {
+    return isReadable(text) ? blocks(marked.lexer(text, {gfm: true})) : null;
+  } catch {
+    return null;  // nested too deep
+  }
+}
+
 // An element that holds the text. Its headings begin two levels down, below those of the page.
 export function markdown(text) {
-  return el("div", {class: "prose"}, blocks(marked.lexer(text, {gfm: true})));
+  return el("div", {class: "prose"}, blocksOf(text) ?? el("p", {class: "as-written"}, text));
 }

@@ -63,11 +63,18 @@ class Sources {
   }
 }
 
+// The platform leaves a reference's members to the module; one that is no text is none.
+function textsOf(reference) {
+  const text = (value) => typeof value === "string" && value !== "" ? value : undefined;
+  const {name, description, url, sourceId, sequenceNumber} = reference ?? {};
+  return {name: text(name), description: text(description), url: text(url), sourceId: text(sourceId), sequenceNumber};
+}
+
 function sourceOfReference(reference) {
   const place = placeOfReference(reference);
   const web = /^https?:/i.test(reference.url ?? "");
   return {
-    key: reference.sourceId ?? reference.url ?? reference.name,
+    key: reference.sourceId ?? reference.url ?? reference.name ?? reference.sequenceNumber,
     name: reference.name ?? reference.url ?? "source",
     detail: reference.description,
     open: place && ((quote) => openQuietly(place, quote)),
@@ -151,7 +158,7 @@ export class MessageView {
 
   async #cite(message, key) {
     const sources = new Sources();
-    const references = message.references ?? [];
+    const references = (message.references ?? []).map(textsOf);
     if (references.length > 0) citeReferences(this.#text, references, sources);
     else await citeQuotes(this.#text, sources).catch(() => {});  // an answer without its citations is still one
     if (this.#last.answer === key) this.#after.replaceChildren(...[sources.element()].filter(Boolean));

@@ -212,6 +212,32 @@ pageTest("chat: what an answer holds is shown and never run", {}, async ({page, 
   assert.equal(refused, "TypeError");
 }, [/TrustedHTML/]);
 
+// A module that is being written writes all sorts of things; its chat is where one looks for why.
+for (const [what, members] of Object.entries({
+  "nests too deep": {text: "> ".repeat(5000) + "the end"},
+  "holds more marks than can be read": {text: "*a **b ".repeat(10_000) + "the end"},
+  "has references that are none": {text: "the end", references: [null, 5, {url: 7, sourceId: 8, name: {}}]},
+  "has a time that is none": {text: "the end", completedAt: "yesterday"},
+})) {
+  pageTest(`chat: an answer that ${what} is shown and the chat goes on`, {viewport: phone}, async ({page, cleanup}) => {
+    const sandbox = await startSandbox({webhook: nobody});
+    cleanup(sandbox.stop);
+    await page.goto(sandbox.url);
+    await ask(page, "Hello?");
+    await lastAnswer(page).getByText("Waiting for the module").waitFor();
+
+    await writeAnswer(sandbox.url, chatIn(page), members);
+    await lastAnswer(page).getByText("the end").waitFor();
+    await lastAnswer(page).getByText(/^Answered in/).waitFor();
+    assert.equal(await lastAnswer(page).getByText(/object Object|NaN/).count(), 0);
+    await noHorizontalScroll(page);
+    await ask(page, "And now?");
+
+    await lastAnswer(page).getByText("Waiting for the module").waitFor();
+    assert.equal(await page.locator("article").count(), 4);
+  });
+}
+
 pageTest("chat: a module's references are cited by number and live text is shown", {}, async ({page, cleanup}) => {
   const sandbox = await startSandbox({webhook: nobody});
   cleanup(sandbox.stop);
