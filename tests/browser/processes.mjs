@@ -77,6 +77,7 @@ const kHostHead = `listen: 127.0.0.1:0
 webhook: {secrets: ["${"${UNIQUE_ENDPOINT_SECRET}"}"]}
 platform: {api_base: "${"${UNIQUE_API_BASE}"}", api_key: browser-tests, app_id: app, backoff: 10ms, backoff_max: 50ms}
 inbox: {sqlite: {path: inbox.db}}
+log: {format: text}
 run_dir: run
 `;
 
