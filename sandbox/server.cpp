@@ -29,6 +29,8 @@ namespace net = Poco::Net;
 constexpr int kListenBacklog = 1024;
 constexpr int kConnectionsQueuedMax = 1024;
 constexpr int kThreadIdleSeconds = 60;
+// Poco's idle threads look up this often; with its default of 10 s a stop may take as long.
+constexpr int kThreadLookMs = 250;
 // A client that neither sends nor takes bytes for this long is let go.
 constexpr int kSocketTimeoutSeconds = 60;
 
@@ -270,6 +272,7 @@ net::HTTPServerParams::Ptr pocoParams() {
   params->setMaxThreads(kConnectionsMax);
   params->setMaxQueued(kConnectionsQueuedMax);
   params->setTimeout(Poco::Timespan(kSocketTimeoutSeconds, 0));
+  params->setThreadIdleTime(Poco::Timespan(0, kThreadLookMs * 1000));
   params->setSoftwareVersion("");
   return params;
 }
