@@ -173,6 +173,123 @@ pageTest("operator: a refused reload says why and what serves goes on", {}, asyn
   await row(page, "Modules", "rag-responder", "generation 1", "serving").waitFor();
 }, [/status of 409/]);
 
+// Ids are the sender's: one that a browser takes for a way up, one that is another event's seq, one that cannot be seen.
+pageTest("operator: every event can be opened and dropped whatever its id", {viewport: phone}, async ({page, cleanup}) => {
+  const host = await startHost({config: `admin_show_bodies: true
+dispatch: {unrouted: dead_letter}
+modules: [{id: message-logger, config: {file: messages.jsonl}}]
+routes: [{event: nothing.comes, to: message-logger}]
+`});
+  cleanup(host.stop);
+  const ids = ["<img src=x onerror=\"window.ran = 1\">", "..", "1", " ", "a/b?c#d%25", "x".repeat(180)];
+  for (const [at, id] of ids.entries()) {
+    await sendWebhook(host, {id, event: "unique.chat.user-message.created", userId: "u", companyId: "c",
+                             payload: {chatId: "chat", text: `the text of event ${at}.`}});
+  }
+  await page.goto(host.admin);
+  const letters = page.getByRole("table", {name: "Dead letters"}).locator("tbody tr");
+  await eventually(async () => assert.equal(await letters.count(), ids.length));  // the newest first
+  await noHorizontalScroll(page);
+  assert.deepEqual(await namelessControls(page), []);
+
+  for (const at of ids.keys()) {
+    await letters.nth(ids.length - 1 - at).getByRole("button").first().click();
+    await page.getByRole("button", {name: "Show body"}).click();
+    await page.getByLabel("Body").getByText(`the text of event ${at}.`).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "Body");
+    await noHorizontalScroll(page);
+    await page.keyboard.press("Escape");
+  }
+  for (let left = ids.length - 1; left >= 0; --left) {
+    await letters.last().getByRole("button", {name: "Drop"}).click();
+    await page.getByRole("button", {name: "Drop it"}).click();
+    await eventually(async () => assert.equal(await letters.count(), left));
+  }
+  assert.equal(await page.evaluate(() => window.ran), undefined);
+});
+
+pageTest("operator: a body that comes late is not shown with another event", {}, async ({page, cleanup}) => {
+  const host = await startHost({config: `admin_show_bodies: true
+dispatch: {unrouted: dead_letter}
+modules: [{id: message-logger, config: {file: messages.jsonl}}]
+routes: [{event: nothing.comes, to: message-logger}]
+`});
+  cleanup(host.stop);
+  for (const id of ["evt_first", "evt_second"]) {
+    await sendWebhook(host, {id, event: "unique.chat.user-message.created", userId: "u", companyId: "c",
+                             payload: {chatId: "chat", text: `the text of ${id}`}});
+  }
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  await page.route("**/api/v1/events/evt_first?body=1", async (route) => { await held; await route.continue(); });
+  await page.goto(host.admin);
+  const letters = page.getByRole("table", {name: "Dead letters"});
+
+  await letters.getByRole("button", {name: "evt_first", exact: true}).click();
+  await page.getByRole("button", {name: "Show body"}).click();
+  await page.keyboard.press("Escape");
+  await letters.getByRole("button", {name: "evt_second", exact: true}).click();
+  const late = page.waitForResponse(/evt_first\?body=1/);
+  release();
+  await (await late).finished();
+  await page.getByRole("button", {name: "Show body"}).click();
+
+  await page.getByLabel("Body").getByText("the text of evt_second").waitFor();
+});
+
+pageTest("operator: bodies are offered only where the host gives them out", {}, async ({page, cleanup}) => {
+  const config = `dispatch: {unrouted: dead_letter}
+modules: [{id: message-logger, config: {file: messages.jsonl}}]
+routes: [{event: nothing.comes, to: message-logger}]
+`;
+  const host = await startHost({config});
+  cleanup(host.stop);
+  await sendWebhook(host, {id: "evt_1", event: "unique.chat.user-message.created", userId: "u", companyId: "c",
+                           payload: {chatId: "chat", text: "what nobody is to read"}});
+  await page.goto(host.admin);
+
+  await page.getByRole("table", {name: "Dead letters"}).getByRole("button", {name: "evt_1", exact: true}).click();
+
+  await page.getByRole("dialog", {name: "evt_1"}).getByText("Dead letter").waitFor();
+  assert.equal(await page.getByRole("button", {name: "Show body"}).count(), 0);
+  assert.equal((await fetch(host.admin + "api/v1/events/evt_1?body=1")).status, 403);
+  assert.equal(await page.getByText("what nobody is to read").count(), 0);
+});
+
+pageTest("operator: all dead letters are replayed at once, after a question", {}, async ({page, cleanup}) => {
+  const pair = await startPair({sandboxArgs: ["--fail", "POST /search=500:6"]});
+  cleanup(pair.stop);
+  await page.goto(pair.host.admin);
+  for (const text of ["What does the inbox promise?", "How is a module reloaded?"]) {
+    await row(page, "Dead letters", await ask(pair, text), "rag-responder").waitFor();
+  }
+
+  await page.getByRole("button", {name: "Replay all"}).click();
+  await page.getByRole("dialog").getByRole("button", {name: "Cancel"}).click();
+  assert.equal(await page.getByRole("table", {name: "Dead letters"}).locator("tbody tr").count(), 2);
+  await page.getByRole("button", {name: "Replay all"}).click();
+  await page.getByRole("dialog").getByRole("button", {name: "Replay all"}).click();
+
+  await page.getByRole("status").getByText("2 wait again.").waitFor();
+  await row(page, "Deliveries", "ok").nth(1).waitFor();
+  await page.getByText("None: every delivery that ended, ended well.").waitFor();
+});
+
+pageTest("operator: a token is any text", {}, async ({page, cleanup}) => {
+  const token = "ein-längeres-Geheimnis-“€”";
+  const host = await startHost({config: `admin_token: "${token}"\n${ragOnly}`});
+  cleanup(host.stop);
+
+  await page.goto(host.admin);
+  await page.getByLabel("Admin token").fill("“wrong”");
+  await page.keyboard.press("Enter");
+  await page.getByText("That is not this host's token.").waitFor();
+  await page.getByLabel("Admin token").fill(token);
+  await page.keyboard.press("Enter");
+
+  await row(page, "Modules", "rag-responder", "serving").waitFor();
+}, [/status of 401/]);
+
 pageTest("operator: off loopback the page asks for the token", {}, async ({page, cleanup}) => {
   const host = await startHost({admin: "0.0.0.0:0", config: `admin_token: "a-long-token-of-this-test"\n${ragOnly}`});
   cleanup(host.stop);

@@ -12,9 +12,12 @@ export const hasToken = () => sessionStorage.getItem(kToken) !== null;
 export const setToken = (token) => sessionStorage.setItem(kToken, token);
 export const forgetToken = () => sessionStorage.removeItem(kToken);
 
+// A header is bytes, one per character: the token's in UTF-8, as every other client sends it.
+const bytesOf = (text) => String.fromCharCode(...new TextEncoder().encode(text));
+
 async function ask(path, options = {}) {
   const headers = {...options.headers};
-  if (hasToken()) headers.Authorization = `Bearer ${sessionStorage.getItem(kToken)}`;
+  if (hasToken()) headers.Authorization = `Bearer ${bytesOf(sessionStorage.getItem(kToken))}`;
   const answer = await fetch(path, {...options, headers, credentials: "omit", cache: "no-store"});
   const json = answer.headers.get("Content-Type")?.startsWith("application/json");
   const body = json ? await answer.json() : await answer.text();

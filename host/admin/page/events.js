@@ -15,6 +15,9 @@ let modules = [];      // of those that serve
 let show_bodies = false;
 let held = false;
 
+// By its id, for a seq may be another event's id; but a browser takes dots alone for a way up.
+const eventPath = ({id, seq}) => `/api/v1/events/${/^\.{0,2}$/.test(id) ? seq : encodeURIComponent(id)}`;
+
 const attemptKey = (one) => `${one.seq}/${one.module}/${one.attempt}/${one.started_at}`;
 
 // --- reading ---
@@ -93,8 +96,10 @@ const kTailColumns = [
   {title: "Time"}, {title: "Event", class: "id"}, {title: "Module"}, {title: "State"}, {title: "Attempt", class: "number"},
   {title: "Took", class: "number"}, {title: "What it said", class: "wide"}];
 
+// An id is whatever the sender chose; blanks alone could not be seen.
 function storyLink(row) {
-  return el("button", {type: "button", class: "link", title: row.id, onclick: () => openStory(row.seq)}, row.id);
+  const name = row.id.trim() ? row.id : `seq ${row.seq}`;
+  return el("button", {type: "button", class: "link", title: row.id, onclick: () => openStory(row)}, name);
 }
 
 export function showTail() {
@@ -170,7 +175,7 @@ async function act(work, done) {
   document.dispatchEvent(new Event("changed"));
 }
 
-const actionPath = (letter, action) => `/api/v1/events/${encodeURIComponent(letter.id)}/${action}`;
+const actionPath = (letter, action) => `${eventPath(letter)}/${action}`;
 
 function replay(letter, to) {
   return act(() => post(actionPath(letter, "replay"), {module: letter.module, ...(to ? {to: [to]} : {})}),
@@ -209,7 +214,7 @@ byId("replay-all").onclick = async () => {
 
 // --- one event's story ---
 
-let story_seq = null;
+let story_of = null;  // {seq, id}
 let body_shown = null;
 
 function moment(iso, title, about, kind = "") {
@@ -243,7 +248,7 @@ function endMoment(delivery) {
 }
 
 function moduleStory(module, delivery) {
-  const own = [...attempts.values()].filter((one) => one.seq === story_seq && one.module === module);
+  const own = [...attempts.values()].filter((one) => one.seq === story_of.seq && one.module === module);
   const told = (record) => own.some((one) => one.attempt === record.attempt && one.end === record.end);
   const records = (delivery?.records ?? []).filter((record) => !told(record));
   const tries = [...own.map(attemptMoment), ...records.map(recordMoment)].sort((a, b) => a.iso < b.iso ? -1 : 1);
@@ -264,19 +269,28 @@ function factsOf(story) {
 function bodyPart(story) {
   if (!show_bodies || story.body_bytes === null) return null;
   if (body_shown !== null) return el("pre", {tabindex: "0", "aria-label": "Body"}, body_shown);
-  return el("button", {type: "button", onclick: async () => {
-    body_shown = (await get(`/api/v1/events/${story.seq}?body=1`)).body ?? "";
-    await showStory();
-  }}, "Show body");
+  return el("button", {type: "button", onclick: () => showBody(story_of)}, "Show body");
+}
+
+// Whoever has turned to another event meanwhile is not shown this one's.
+async function showBody(event) {
+  const body = await get(`${eventPath(event)}?body=1`).then(
+      (story) => story.body ?? "It is gone.", (error) => `Not shown: ${error.message}`);
+  if (story_of !== event) return;
+  body_shown = body;
+  await showStory();
+  byId("story-text").querySelector("pre")?.focus();
 }
 
 export async function showStory() {
-  if (story_seq === null) return;
+  if (story_of === null) return;
   const place = byId("story-text");
+  const event = story_of;
   try {
-    const story = await get(`/api/v1/events/${story_seq}`);
+    const story = await get(eventPath(event));
+    if (story_of !== event) return;
     byId("story-title").textContent = story.id;
-    const seen = [...attempts.values()].filter((one) => one.seq === story_seq);
+    const seen = [...attempts.values()].filter((one) => one.seq === story_of.seq);
     story.type ??= seen[0]?.type;  // it went with the body
     const named = [...new Set([...story.deliveries, ...seen].map((one) => one.module))].sort();
     const stored = moment(story.received_at, "Received and stored",
@@ -289,12 +303,12 @@ export async function showStory() {
     const wrap = el("div", {}, fresh);
     if (place.innerHTML !== wrap.innerHTML) place.replaceChildren(...wrap.childNodes);
   } catch (error) {
-    place.replaceChildren(el("p", {class: "bad"}, error.message));
+    if (story_of === event) place.replaceChildren(el("p", {class: "bad"}, error.message));
   }
 }
 
-export async function openStory(seq) {
-  story_seq = seq;
+export async function openStory({seq, id}) {
+  story_of = {seq, id};
   body_shown = null;
   byId("story-text").replaceChildren(el("p", {class: "faint"}, "…"));
   byId("story").showModal();
@@ -302,5 +316,5 @@ export async function openStory(seq) {
 }
 
 byId("story-close").onclick = () => byId("story").close();
-byId("story").onclose = () => { story_seq = null; };
+byId("story").onclose = () => { story_of = null; };
 byId("story").onclick = (event) => { if (event.target === byId("story")) byId("story").close(); };
