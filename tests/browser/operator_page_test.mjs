@@ -275,6 +275,15 @@ pageTest("operator: all dead letters are replayed at once, after a question", {}
   await page.getByText("None: every delivery that ended, ended well.").waitFor();
 });
 
+pageTest("operator: a webhook secret that has expired is told", {}, async ({page, cleanup}) => {
+  const host = await startHost({secrets: ['{secret: "an-old-secret-of-this-test", expires: 2020-01-01T00:00:00Z}']});
+  cleanup(host.stop);
+
+  await page.goto(host.admin);
+
+  await page.getByText("1 of 2 webhook secrets has expired").waitFor();
+});
+
 pageTest("operator: a token is any text", {}, async ({page, cleanup}) => {
   const token = "ein-längeres-Geheimnis-“€”";
   const host = await startHost({config: `admin_token: "${token}"\n${ragOnly}`});

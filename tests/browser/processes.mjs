@@ -73,8 +73,8 @@ export async function startSandbox({documents = join(root, "docs"), webhook = "n
   return {url, program, stop: () => program.stop()};
 }
 
-const kHostHead = `listen: 127.0.0.1:0
-webhook: {secrets: ["${"${UNIQUE_ENDPOINT_SECRET}"}"]}
+const hostHead = (secrets) => `listen: 127.0.0.1:0
+webhook: {secrets: [${["\"${UNIQUE_ENDPOINT_SECRET}\"", ...secrets].join(", ")}]}
 platform: {api_base: "${"${UNIQUE_API_BASE}"}", api_key: browser-tests, app_id: app, backoff: 10ms, backoff_max: 50ms}
 inbox: {sqlite: {path: inbox.db}}
 log: {format: text}
@@ -88,12 +88,12 @@ routes: [{event: unique.chat.external-module.chosen, to: rag-responder}]
 `;
 
 // A host whose modules.yaml holds `config` besides its addresses and paths. `url` is where webhooks go, `admin` the
-// operator's page; `configure` writes another `config` for the next reload.
+// operator's page; `configure` writes another `config` for the next reload. `secrets`: more of webhook.secrets, as YAML.
 export async function startHost({apiBase = "http://127.0.0.1:9", admin: adminAddress = "127.0.0.1:0", config = ragOnly,
-                                 env = {}} = {}) {
+                                 secrets = [], env = {}} = {}) {
   const folder = temporaryFolder();
   const configure = (text) => writeFileSync(join(folder, "modules.yaml"),
-      `${kHostHead}admin: ${adminAddress}\nmodules_dir: ${join(build, "modules")}\n${text}`);
+      `${hostHead(secrets)}admin: ${adminAddress}\nmodules_dir: ${join(build, "modules")}\n${text}`);
   configure(config);
   const program = new Program("modhost", ["run", "-c", "modules.yaml"],
       {cwd: folder, env: {UNIQUE_API_BASE: apiBase, ...env}});

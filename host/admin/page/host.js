@@ -61,6 +61,14 @@ export function showTiles(status, history, oldest_waiting) {
            inbox.dead > 0 ? "bad" : ""));
 }
 
+// --- what the configuration will not do much longer ---
+
+export function showWarnings({webhook}) {
+  const {secrets = 0, secrets_expired: expired = 0} = webhook ?? {};
+  say("warning", expired > 0 ? `${expired} of ${secrets} webhook secrets ${expired > 1 ? "have" : "has"} expired: what ` +
+      `${expired > 1 ? "they sign" : "it signs"} is refused.` : "", "owed");
+}
+
 // --- modules and routes ---
 
 const kModuleColumns = [

@@ -2,7 +2,7 @@
 // short read of the inbox. It holds nothing the admin API does not give to every client.
 import {forgetToken, get, hasToken, look, setToken} from "./api.js";
 import {anyEvent, lastErrors, oldestWaiting, readEvents, setHost, showLetters, showStory, showTail} from "./events.js";
-import {reload, showModules, showPlots, showRoutes, showTiles} from "./host.js";
+import {reload, showModules, showPlots, showRoutes, showTiles, showWarnings} from "./host.js";
 import {History} from "./metrics.js";
 import {byId, say, span, tickAges} from "./view.js";
 
@@ -46,6 +46,7 @@ function show({status, oldest}) {
   byId("version").textContent = status.version;
   byId("live").textContent = `up ${span(status.uptime_seconds * 1000)}`;
   setHost(status);
+  showWarnings(status);
   showTiles(status, history, oldest);
   showPlots(history);
   showModules(status, history, lastErrors());
