@@ -61,7 +61,10 @@ std::optional<std::string> readBody(net::HTTPServerRequest& request, Millisecond
     if (std::ssize(body) == kAdminBodyMax || clock.steadyNow() > deadline) return std::nullopt;
     body += static_cast<char>(byte);
   }
-  const bool cut = request.hasContentLength() && std::ssize(body) != request.getContentLength();
+  // Poco does not tell a cut chunked body from a whole one. Half an object is no JSON; but nothing
+  // at all would be an action on everything.
+  const bool cut =
+      request.hasContentLength() ? std::ssize(body) != request.getContentLength() : body.empty();
   if (stream.bad() || cut) return std::nullopt;
   return body;
 }

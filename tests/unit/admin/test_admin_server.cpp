@@ -354,6 +354,24 @@ TEST_SUITE("admin") {
     CHECK_FALSE(ran);
   }
 
+  TEST_CASE("admin: an action whose chunked body was cut before it began is none") {
+    bool ran = false;
+    AdminSources sources;
+    sources.reload = [&ran](const AdminRequest&) {
+      ran = true;
+      return jsonReply(200, {});
+    };
+    AdminUnderTest admin(std::move(sources));
+    RawClient client(admin.server.port());
+    client.send(
+        "POST /api/v1/reload HTTP/1.1\r\nX-Modhost-Action: 1\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n");
+    client.endSending();
+
+    CHECK(client.receive().code() == 413);
+    CHECK_FALSE(ran);
+  }
+
   TEST_CASE("admin: a port that is taken is refused and not shared") {
     AdminUnderTest first;
     AdminSettings settings = anyPort();
