@@ -67,6 +67,7 @@ std::string refusalIn(const HttpReply& reply, const Json& json) {
 
 void addAdminOptions(CLI::App& command, AdminOptions& options) {
   command.add_option("-c,--config", options.config, "Where the admin address and token stand")
+      ->type_name("FILE")
       ->capture_default_str();
   command.add_option("--admin", options.url,
                      "http://host:port of the admin port, instead of the configuration's");

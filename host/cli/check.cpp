@@ -51,6 +51,7 @@ void addCheckCommand(CLI::App& app, Command& chosen) {
       "Exit 0: `run` would start. Exit 2: one line says where, what was found, what is accepted.");
   auto options = std::make_shared<CheckOptions>();
   command->add_option("-c,--config", options->config, "The configuration file")
+      ->type_name("FILE")
       ->capture_default_str();
   command->add_flag("--reference", options->reference, "Print docs/configuration.md instead");
   command->add_flag("--json-schema", options->json_schema,

@@ -27,8 +27,8 @@ constexpr char kAbout[] =
 
 constexpr char kFooter[] =
     "Exit codes: 0 done, 1 it ran and failed, 2 it could not start (configuration, arguments).\n"
-    "Settings are described in docs/configuration.md; `modhost check` explains what is wrong with "
-    "yours.";
+    "Settings are described in modules.yaml(5) and docs/configuration.md; `modhost check` explains "
+    "what is wrong with yours.";
 
 const CLI::App* commandNamed(const CLI::App& app, const std::string& name) {
   const auto found =
@@ -94,6 +94,8 @@ int runCommandLine(int argc, char** argv) {
   addSendCommand(app, chosen);
   addSandboxCommand(app, chosen);
   addVersionCommand(app, chosen);
+  addCompletionCommand(app, chosen);
+  addManualCommand(app, chosen);
   addWorkerCommand(app, chosen);
   try {
     app.parse(argc, argv);

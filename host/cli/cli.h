@@ -22,6 +22,8 @@ void addStatusCommand(CLI::App& app, Command& chosen);
 void addEventsCommand(CLI::App& app, Command& chosen);
 void addInboxCommand(CLI::App& app, Command& chosen);
 void addVersionCommand(CLI::App& app, Command& chosen);
+void addCompletionCommand(CLI::App& app, Command& chosen);
+void addManualCommand(CLI::App& app, Command& chosen);
 void addWorkerCommand(CLI::App& app, Command& chosen);
 
 // Exit codes of every subcommand: 0 done, 1 it ran and failed, 2 it could not start (bad

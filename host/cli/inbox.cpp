@@ -65,8 +65,10 @@ using SharedOptions = std::shared_ptr<InboxOptions>;
 
 void addWhere(CLI::App& command, InboxOptions& options) {
   command.add_option("-c,--config", options.config, "The configuration that names the inbox")
+      ->type_name("FILE")
       ->capture_default_str();
-  command.add_option("--inbox", options.inbox, "The inbox itself; no configuration is read then");
+  command.add_option("--inbox", options.inbox, "The inbox itself; no configuration is read then")
+      ->type_name("FILE");
 }
 
 }  // namespace
@@ -83,7 +85,9 @@ void addInboxCommand(CLI::App& app, Command& chosen) {
   const SharedOptions backup_options = std::make_shared<InboxOptions>();
   CLI::App* backup = inbox->add_subcommand(
       "backup", "Copies the inbox to a file, complete and on disk when this ends.");
-  backup->add_option("file", backup_options->file, "The file to make")->required();
+  backup->add_option("file", backup_options->file, "The file to make")
+      ->type_name("FILE")
+      ->required();
   backup->add_flag("--force", backup_options->force, "Replace a file that is there");
   addWhere(*backup, *backup_options);
   backup->callback(
@@ -92,7 +96,8 @@ void addInboxCommand(CLI::App& app, Command& chosen) {
   const SharedOptions check_options = std::make_shared<InboxOptions>();
   CLI::App* check = inbox->add_subcommand(
       "check", "Reads a whole inbox, holds its rows against each other and says what it holds.");
-  check->add_option("file", check_options->file, "The file; none: the configured inbox");
+  check->add_option("file", check_options->file, "The file; none: the configured inbox")
+      ->type_name("FILE");
   addWhere(*check, *check_options);
   check->callback(
       [check_options, &chosen] { chosen = [check_options] { return checkFile(*check_options); }; });

@@ -124,7 +124,9 @@ void addModulesCommand(CLI::App& app, Command& chosen) {
                          "Each is looked at in a process of its own. Exit 1 when one is unusable.");
   auto config = std::make_shared<std::string>("modules.yaml");
   auto pin = std::make_shared<bool>(false);
-  command->add_option("-c,--config", *config, "The configuration file")->capture_default_str();
+  command->add_option("-c,--config", *config, "The configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
   command->add_flag("--pin", *pin,
                     "Write the SHA-256 of every configured module's file into the configuration, "
                     "so that no other file is loaded");

@@ -14,7 +14,9 @@ void addRunCommand(CLI::App& app, Command& chosen) {
                          "first (dispatch.drain);\n"
                          "what was acknowledged and not finished is taken up at the next start.");
   auto config = std::make_shared<std::string>("modules.yaml");
-  command->add_option("-c,--config", *config, "The configuration file")->capture_default_str();
+  command->add_option("-c,--config", *config, "The configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
   command->callback([config, &chosen] { chosen = [config] { return runHost(*config); }; });
 }
 

@@ -80,6 +80,7 @@ void addSendCommand(CLI::App& app, std::function<int()>& chosen) {
   CLI::App* command = app.add_subcommand("send", "Signs an event and posts it to a host, once.");
   auto options = std::make_shared<SendOptions>();
   command->add_option("event", options->file, "JSON file with the event, or - for standard input")
+      ->type_name("FILE")
       ->required();
   command->add_option("--to", options->to, "The host's webhook")->capture_default_str();
   command->add_option("--secret-env", options->secret_env, "Environment variable with the secret")
