@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <span>
 
 #include "host/base/startup_error.h"
 
@@ -70,14 +71,15 @@ void CurlSockets::runTimers() {
 void CurlSockets::poll(Milliseconds longest) {
   std::array<epoll_event, kReadyAtOnce> ready{};
   const int count = ::epoll_wait(epoll_, ready.data(), kReadyAtOnce, timeout(longest));
-  for (int i = 0; i < count; ++i) {
-    if (ready[i].data.fd == wake_) {
+  for (const epoll_event& one :
+       std::span(ready).first(static_cast<std::size_t>(std::max(count, 0)))) {
+    if (one.data.fd == wake_) {
       std::uint64_t wakes = 0;
       [[maybe_unused]] const auto got = ::read(wake_, &wakes, sizeof wakes);
       continue;
     }
     int running = 0;
-    curl_multi_socket_action(multi_, ready[i].data.fd, curlEvents(ready[i].events), &running);
+    curl_multi_socket_action(multi_, one.data.fd, curlEvents(one.events), &running);
   }
 }
 
