@@ -73,6 +73,10 @@ TEST_CASE("pins: what would change more is refused") {
   CHECK(refusedPinning("x: &x {id: a}\nmodules: [*x]\n")
             .find("f.yaml: modules is written in a way that cannot be pinned") == 0);
   CHECK(refusedPinning("modules:\n- id: >-\n    a\n  timeout: 5s\n").find("f.yaml") == 0);
+  // Not what the parser says of the text that pinning made, with a line that the file has not.
+  for (const char* text : {"modules:\n- sha256:\n  id: a\n", "modules:\n- ? id\n  : a\n"}) {
+    CHECK(refusedPinning(text).find("f.yaml: modules is written in a way") == 0);
+  }
 }
 
 TEST_CASE("pins: the file is replaced with its mode and only when something changes") {
