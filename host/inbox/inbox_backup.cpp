@@ -135,8 +135,11 @@ Result<void> refuseTarget(const std::string& path, const std::string& target, Ov
     return Error{ErrorKind::kInvalid, target + ": is the inbox itself; accepted: another name"};
   }
   struct stat status {};
-  const bool taken = overwrite == Overwrite::kNo && ::lstat(target.c_str(), &status) == 0;
-  if (!taken) return refuseCompanions(target);
+  const bool is_there = ::lstat(target.c_str(), &status) == 0;
+  if (is_there && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) {
+    return Error{ErrorKind::kInvalid, target + ": is there and no file; accepted: another name"};
+  }
+  if (!is_there || overwrite == Overwrite::kYes) return refuseCompanions(target);
   return Error{ErrorKind::kInvalid,
                target + ": is there already; accepted: another name, or --force to replace it"};
 }

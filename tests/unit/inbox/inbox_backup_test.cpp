@@ -153,6 +153,19 @@ TEST_SUITE("inbox") {
     CHECK(stage.files() == std::vector<std::string>{"backup.db-wal"});
   }
 
+  // As root it would put a file where /dev/null was.
+  TEST_CASE("inbox backup: what is no file is not replaced even when told to") {
+    Stage stage;
+    const auto inbox = stage.open(stage.path());
+    REQUIRE(::mkfifo(stage.target.c_str(), 0600) == 0);
+
+    const auto refused = backupInbox(stage.path(), stage.target, Overwrite::kYes);
+
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().message.find(": is there and no file") != std::string::npos);
+    CHECK(std::filesystem::is_fifo(stage.target));
+  }
+
   TEST_CASE("inbox backup: two to one name do not publish each other's beginnings") {
     Stage stage;
     const auto inbox = stage.open(stage.path());
