@@ -15,6 +15,9 @@ using Json = nlohmann::ordered_json;
 // Long names of mappings in mappings would else stand in the pointer of every value below them.
 constexpr std::size_t kPointerBytesMax = 4 * 1024 * 1024;
 
+// A longer key is no YAML without its "? " in front (YAML 1.2 §7.4.2: 1024 characters).
+constexpr std::size_t kSimpleKeyBytesMax = 1'000;
+
 // Only what begins like a number is tried, so that text out of a variable never becomes a list or
 // mapping. A number stands on one line.
 Json plainScalar(const std::string& text) {
@@ -104,7 +107,9 @@ std::string shown(const YamlNode& node);
 std::string shownMember(const YamlMember& member) {
   const bool block = !member.value.items.empty() || !member.value.members.empty();
   const std::string value = shown(member.value);
-  return quotedText(member.key) + ":" + (block ? "\n" + indented(value, 2) : " " + value + "\n");
+  std::string key = quotedText(member.key);
+  if (key.size() > kSimpleKeyBytesMax) key = "? " + key + "\n";
+  return key + ":" + (block ? "\n" + indented(value, 2) : " " + value + "\n");
 }
 
 std::string shownItem(const YamlNode& item) {
