@@ -1,5 +1,4 @@
-// AdminAccess: who may ask the admin port, decided from a request's head alone, before its body is
-// read.
+// AdminAccess: who may ask the admin port, decided from a request's head alone.
 //
 //   health checks   everybody who reaches the port: they carry nothing worth hiding
 //   the page        likewise: its files hold no data, and it asks for the token itself

@@ -1,13 +1,16 @@
-// AdminServer: the admin port, so that an operator and an orchestrator are answered when the
-// webhook port is flooded or draining. It knows HTTP and who may ask (admin_access.h); what is
-// answered stands in the router it is given (admin_routes.h). docs/admin-api.md describes all of it.
+// AdminServer: the admin port, so that an operator and an orchestrator are answered when the webhook
+// port is flooded or draining. A gate of its own stands before it. It knows HTTP and who may ask
+// (admin_access.h); what is answered stands in the router it is given (admin_routes.h).
+// docs/admin-api.md describes all of it.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
 #include "host/admin/admin_router.h"
 #include "host/base/clock.h"
+#include "host/base/metrics.h"
 
 namespace modhost::host {
 
@@ -18,25 +21,30 @@ struct AdminSettings {
   std::string
       token;        // demanded of every request but health checks; empty: none. See admin_access.h
   int threads = 4;  // requests answered at once
-  int connections_max = 64;             // waiting for a thread; further ones are closed
-  Milliseconds request_timeout{5'000};  // for a request as a whole
+  std::size_t connections_max = 1024;   // open at once, silent ones included; further ones get 503
+  Milliseconds request_timeout{5'000};  // for a request as a whole, from the accept
   Milliseconds answer_timeout{30'000};  // for the peer to take the whole answer
 };
 
+inline constexpr std::size_t kAdminHeadMax = 16 * 1024;
+// Of all requests that are coming in, together; 503 beyond.
+inline constexpr std::size_t kAdminBufferedMax = 8 * 1024 * 1024;
+
 // Of a POST; a longer one is answered 413.
-inline constexpr int kAdminBodyMax = 64 * 1024;
+inline constexpr std::size_t kAdminBodyMax = 64 * 1024;
 
 // Threads: every method may be called from any thread; handlers run on the server's own, at once.
 class AdminServer {
  public:
   // Binds and listens; nobody is answered before start(). Throws StartupError for an address that
   // can not be bound.
-  AdminServer(AdminRouter router, const AdminSettings& settings);
+  AdminServer(Clock& clock, Metrics& metrics, AdminRouter router, const AdminSettings& settings);
   ~AdminServer();  // stop()
 
   int port() const;
   void start();
-  // Returns when no request is being answered any more. No handler runs after it.
+  // Returns when no request is being answered any more, after answer_timeout at most. No handler runs
+  // after it.
   void stop();
 
  private:

@@ -188,7 +188,7 @@ std::unique_ptr<AdminServer> App::Parts::startAdmin(const HandedSockets& handed)
   AdminRouter pages = adminRoutes(clock, metrics, *inbox, *inbox, std::move(sources));
   AdminSettings made = adminSettings(settings);
   made.listener = handed.admin.fd;
-  return std::make_unique<AdminServer>(std::move(pages), made);
+  return std::make_unique<AdminServer>(clock, metrics, std::move(pages), made);
 }
 
 // Anew where the folder is another one, or was away; a folder that cannot be watched is said, and

@@ -1,15 +1,9 @@
 #include "host/ingress/ingress.h"
 
 #include <Poco/Exception.h>
-#include <Poco/Net/HTTPRequestHandler.h>
-#include <Poco/Net/HTTPRequestHandlerFactory.h>
-#include <Poco/Net/HTTPServer.h>
-#include <Poco/Net/HTTPServerParams.h>
 #include <Poco/Net/HTTPServerRequest.h>
-#include <Poco/Net/HTTPServerRequestImpl.h>
 #include <Poco/Net/HTTPServerResponse.h>
 #include <Poco/StringTokenizer.h>
-#include <Poco/ThreadPool.h>
 #include <strings.h>
 
 #include <algorithm>
@@ -21,8 +15,8 @@
 #include "host/base/log.h"
 #include "host/base/mutex.h"
 #include "host/base/startup_error.h"
-#include "host/base/thread.h"
-#include "host/ingress/gate_socket.h"
+#include "host/gate/gate_server.h"
+#include "host/gate/gate_socket.h"
 #include "host/ingress/http_status.h"
 #include "host/ingress/webhook.h"
 
@@ -33,8 +27,8 @@ namespace {
 namespace net = Poco::Net;
 
 constexpr char kHealthPath[] = "/health";
-// Poco's idle threads look up this often; with its default of 10 s a stop takes as long.
-constexpr int kThreadIdleMs = 250;
+// An answer is below 1 KiB; the kernel would hold megabytes for a sender that takes none.
+constexpr int kSendBufferBytes = 16 * 1024;
 
 // Requests that Poco is done with and whose answers wait for the inbox.
 class Outstanding {
@@ -139,12 +133,12 @@ std::string pathOf(const net::HTTPServerRequest& request) {
   return request.getURI().substr(0, request.getURI().find('?'));
 }
 
-// One per request.
-class Handler final : public net::HTTPRequestHandler {
+// Threads: any.
+class Handler {
  public:
   explicit Handler(Site& site) : site_(site) {}
 
-  void handleRequest(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
+  void handle(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
     WebhookReply reply;
     try {
       Judged judged = judge(request, response);
@@ -212,39 +206,8 @@ class Handler final : public net::HTTPRequestHandler {
     response.sendBuffer(body.data(), body.size());
   }
 
-  static GateSocket& gateSocket(net::HTTPServerRequest& request) {
-    auto& impl = dynamic_cast<net::HTTPServerRequestImpl&>(request);
-    return dynamic_cast<GateSocket&>(*impl.socket().impl());
-  }
-
   Site& site_;
 };
-
-class Handlers final : public net::HTTPRequestHandlerFactory {
- public:
-  explicit Handlers(Site& site) : site_(site) {}
-
-  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest& request) override {
-    // The gate has answered `Expect: 100-continue`. Poco would do so again, unless the status says
-    // that the request will not be served; ours is set when the answer is known.
-    request.response().setStatus(net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE);
-    return new Handler(site_);
-  }
-
- private:
-  Site& site_;
-};
-
-net::HTTPServerParams::Ptr serverParams(const IngressSettings& settings) {
-  net::HTTPServerParams::Ptr params = new net::HTTPServerParams;
-  params->setKeepAlive(false);  // the gate's
-  params->setMaxThreads(settings.threads);
-  // Poco closes what it can not queue without a word; so its queue is as long as what the gate
-  // admits.
-  params->setMaxQueued(static_cast<int>(settings.connections_max) + 1);
-  params->setThreadIdleTime(Poco::Timespan(0, kThreadIdleMs * 1000));
-  return params;
-}
 
 GateLimits gateLimits(const IngressSettings& settings) {
   return {{settings.head_max_bytes, settings.max_body_bytes},
@@ -252,7 +215,8 @@ GateLimits gateLimits(const IngressSettings& settings) {
           settings.connections_max,
           settings.read_timeout,
           settings.write_timeout,
-          settings.idle_timeout};
+          settings.idle_timeout,
+          kSendBufferBytes};
 }
 
 void checkSettings(const IngressSettings& settings) {
@@ -275,21 +239,28 @@ void checkSettings(const IngressSettings& settings) {
   }
 }
 
-// Two references: one is the server's socket's, one ours.
-Poco::AutoPtr<GateServerSocketImpl> bindTo(Clock& clock, const IngressSettings& settings) {
+GateServerSettings serverSettings(const IngressSettings& settings) {
   checkSettings(settings);
-  if (settings.listener >= 0) {
-    return new GateServerSocketImpl(clock, gateLimits(settings), settings.listener);
+  return {"webhook",         "listen",         settings.listen_host, settings.listen_port,
+          settings.listener, settings.threads, gateLimits(settings)};
+}
+
+Answer answerTo(Refusal why) {
+  switch (why) {
+    case Refusal::kHeadTooLarge:
+      return Answer::kHeadTooLarge;
+    case Refusal::kBodyTooLarge:
+      return Answer::kBodyTooLarge;
+    case Refusal::kReadTimeout:
+      return Answer::kReadTimeout;
+    case Refusal::kOverloaded:
+      return Answer::kOverloaded;
+    case Refusal::kDraining:
+      return Answer::kDraining;
+    case Refusal::kMalformed:
+      break;
   }
-  const std::string where = settings.listen_host + ":" + std::to_string(settings.listen_port);
-  try {
-    const net::SocketAddress address(settings.listen_host,
-                                     static_cast<Poco::UInt16>(settings.listen_port));
-    return new GateServerSocketImpl(clock, gateLimits(settings), address);
-  } catch (const Poco::Exception& error) {
-    throw StartupError("", "cannot listen on " + where + ": " + error.displayText() +
-                               "; accepted: a free address of this machine in listen");
-  }
+  return Answer::kMalformed;
 }
 
 }  // namespace
@@ -301,20 +272,19 @@ struct Ingress::Impl {
         counts(m),
         webhook(clock, m, inbox, routes, settings),
         site{webhook, counts, outstanding, settings.path},
-        door(bindTo(clock, settings)),
-        pool("ingress", 2, settings.threads + 2, 60, static_cast<int>(kThreadStackDefault)),
-        server(new Handlers(site), pool, GateServerSocket(door.duplicate()),
-               serverParams(settings)) {}
+        handler(site),
+        server(clock, serverSettings(settings),
+               [this](net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+                 handler.handle(request, response);
+               }) {}
 
   Metrics& metrics;
   AnswerCounts counts;
   Webhook webhook;
   Outstanding outstanding;
   Site site;
-  Poco::AutoPtr<GateServerSocketImpl> door;
-  Poco::ThreadPool pool;
-  net::HTTPServer server;
-  bool started = false;
+  Handler handler;
+  GateServer server;
 };
 
 Ingress::Ingress(Clock& clock, Metrics& metrics, Inbox& inbox, CurrentRoutes& routes,
@@ -323,12 +293,13 @@ Ingress::Ingress(Clock& clock, Metrics& metrics, Inbox& inbox, CurrentRoutes& ro
 
 Ingress::~Ingress() { stop(); }
 
-int Ingress::port() const { return impl_->door->address().port(); }
+int Ingress::port() const { return impl_->server.port(); }
 
 void Ingress::start() {
-  impl_->door->start(impl_->metrics, impl_->counts);
-  impl_->server.start();
-  impl_->started = true;
+  impl_->server.start(impl_->metrics, [this](Refusal why) {
+    impl_->counts.count(answerTo(why));
+    return closingResponse(answerTo(why));
+  });
 }
 
 void Ingress::apply(const IngressSettings& settings) { impl_->webhook.apply(settings); }
@@ -336,12 +307,8 @@ SecretCounts Ingress::secrets() const { return impl_->webhook.secrets(); }
 
 void Ingress::drain() { impl_->webhook.drain(); }
 
-// The gate first, with the server still answering what is ready; then the server has nothing left.
 void Ingress::stop() {
-  if (!std::exchange(impl_->started, false)) return;
-  impl_->door->stop();
-  impl_->server.stopAll(false);
-  impl_->pool.joinAll();
+  impl_->server.stop();
   impl_->outstanding.waitForNone();
 }
 

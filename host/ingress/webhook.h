@@ -17,7 +17,7 @@
 #include "host/inbox/inbox.h"
 #include "host/ingress/http_status.h"
 #include "host/ingress/ingress.h"
-#include "host/ingress/log_budget.h"
+#include "host/base/log_budget.h"
 #include "host/ingress/signature.h"
 #include "host/routes/route_table.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "host/base/assert.h"
-#include "host/ingress/request_scanner.h"
+#include "host/gate/request_scanner.h"
 #include "tests/fuzz/fuzz_input.h"
 
 namespace modhost::host {

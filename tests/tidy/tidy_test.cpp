@@ -79,11 +79,12 @@ const std::map<std::string, std::set<std::string>>& arrows() {
       {"platform", {}},
       {"routes", {"event"}},
       {"inbox", {"event"}},
-      {"ingress", {"event", "routes", "inbox"}},
+      {"gate", {}},
+      {"ingress", {"event", "routes", "inbox", "gate"}},
       {"modules", {"event"}},
       {"guard", {"event", "inbox", "platform", "modules"}},
       {"dispatch", {"event", "inbox", "modules", "guard"}},
-      {"admin", {"inbox"}},
+      {"admin", {"inbox", "gate"}},
   };
   return allowed;
 }
@@ -104,7 +105,7 @@ const std::vector<Library>& libraries() {
       {"sqlite3.h", {"host/inbox", "sandbox", "tests", "bench"}},
       {"dlfcn.h", {"host/modules", "tests"}},
       {"yaml-cpp/", {"host/config", "tests"}},
-      {"Poco/", {"host/ingress", "host/admin", "sandbox", "tests", "bench"}},
+      {"Poco/", {"host/gate", "host/ingress", "host/admin", "sandbox", "tests", "bench"}},
       {"curl/", {"host/platform", "host/cli", "sandbox", "tests"}},
       {"openssl/", {"host/base", "tests", "bench"}},
       {"CLI/", {"host/cli", "sandbox"}},

@@ -33,7 +33,8 @@ AdminSettings anyPort() {
 struct AdminUnderTest {
   explicit AdminUnderTest(AdminSources sources = {}, const AdminSettings& settings = anyPort())
       : inbox(clock),
-        server(adminRoutes(clock, metrics, inbox, inbox, std::move(sources)), settings) {
+        server(clock, metrics, adminRoutes(clock, metrics, inbox, inbox, std::move(sources)),
+               settings) {
     server.start();
   }
 
@@ -308,33 +309,62 @@ TEST_SUITE("admin") {
     }
   }
 
-  // Poco's timeout is for one wait: who sent a byte now and then held a thread as long as he liked.
-  TEST_CASE("admin: who drips his head is cut off") {
-    AdminSettings settings = anyPort();
-    settings.request_timeout = Milliseconds(200);
-    AdminUnderTest admin({}, settings);
-    RawClient dripper(admin.server.port());
-    REQUIRE(dripper.send("GET /healthz HTTP/1.1\r\nX-Long: "));
+  TEST_CASE("admin: who drips or says nothing holds no thread, and is cut off") {
+    AdminUnderTest admin;
+    std::vector<std::unique_ptr<RawClient>> strangers;
+    for (int i = 0; i < 20 * anyPort().threads; ++i) {
+      strangers.push_back(std::make_unique<RawClient>(admin.server.port()));
+      if (i % 2 == 0) REQUIRE(strangers.back()->send("GET /healthz HTTP/1.1\r\nX-Long: "));
+    }
 
-    CHECK(eventually([&] { return !dripper.send("x") || dripper.readable(); }));
-    CHECK(dripper.closedByPeer());
+    CHECK(admin.ask("GET /healthz").code() == 200);
+
+    // Once: a byte now and then must not earn it more time.
+    const std::string open = "modhost_connections{port=\"admin\"} ";
+    REQUIRE(eventually([&] {
+      return admin.metrics.text().find(open + std::to_string(strangers.size())) !=
+             std::string::npos;
+    }));
+    admin.clock.advance(anyPort().request_timeout);
+    CHECK(strangers[0]->receive().code() == 408);
+    CHECK(strangers[1]->closedByPeer());
   }
 
-  // Poco waits for ever for a peer that does not read: four of them were the end of the port.
-  TEST_CASE("admin: who does not take his answer is cut off") {
+  TEST_CASE("admin: more connections than it holds are refused at the door") {
     AdminSettings settings = anyPort();
-    settings.answer_timeout = Milliseconds(200);
+    settings.connections_max = 2;
+    AdminUnderTest admin({}, settings);
+    const RawClient first(admin.server.port()), second(admin.server.port());
+
+    const Response refused = admin.ask("GET /healthz");
+    CHECK(refused.code() == 503);
+    CHECK(refused.body == "{\"error\":\"too many connections are open\"}\n");
+  }
+
+  TEST_CASE("admin: what is no request is told so") {
+    AdminUnderTest admin;
+
+    const Response folded = admin.ask("GET /healthz HTTP/1.1\r\n X: folded");
+    CHECK(folded.code() == 400);
+    CHECK(folded.field("Content-Type") == "application/json");
+    CHECK(admin.ask("GET /healthz HTTP/1.1\r\nX: " + std::string(kAdminHeadMax, 'x')).code() ==
+          431);
+  }
+
+  // A server that waits for ever for a peer that does not read ends with as many as it has threads.
+  TEST_CASE("admin: who does not take his answer is cut off") {
     AdminSources sources;
     sources.reload = [](const AdminRequest&) {  // more than the kernel keeps for a connection
       return AdminReply{200, "text/plain", std::string(64 << 20, 'x'), {}};
     };
-    AdminUnderTest admin(std::move(sources), settings);
+    AdminUnderTest admin(std::move(sources));
     std::vector<std::unique_ptr<RawClient>> stalled;
-    for (int i = 0; i < settings.threads; ++i) {
+    for (int i = 0; i < anyPort().threads; ++i) {
       stalled.push_back(std::make_unique<RawClient>(admin.server.port()));
       REQUIRE(stalled.back()->send("POST /api/v1/reload HTTP/1.1\r\nX-Modhost-Action: 1\r\n\r\n"));
       CHECK(stalled.back()->readable(60'000));
     }
+    admin.clock.advance(anyPort().answer_timeout);
 
     CHECK(admin.ask("GET /healthz").code() == 200);
   }
@@ -350,7 +380,7 @@ TEST_SUITE("admin") {
         "POST /api/v1/reload HTTP/1.1\r\nX-Modhost-Action: 1\r\nContent-Length: 9\r\n\r\n{\"a\"");
     client.endSending();
 
-    CHECK(client.receive().code() == 413);
+    CHECK(client.closedByPeer());
     CHECK_FALSE(ran);
   }
 
@@ -368,7 +398,7 @@ TEST_SUITE("admin") {
         "chunked\r\n\r\n");
     client.endSending();
 
-    CHECK(client.receive().code() == 413);
+    CHECK(client.closedByPeer());
     CHECK_FALSE(ran);
   }
 

@@ -84,7 +84,7 @@ struct HostUnderTest {
     return metrics.text().find(line + "\n") != std::string::npos;
   }
 
-  // Waits for a line of the metrics, such as "modhost_connections 0".
+  // Waits for a line of the metrics, such as "modhost_connections{port=\"webhook\"} 0".
   bool waitFor(const std::string& line) const {
     return eventually([&] { return counted(line); });
   }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "host/base/thread.h"
-#include "host/ingress/gate.h"
+#include "host/gate/gate.h"
 #include "tests/unit/ingress/host_under_test.h"
 
 // What the gate promises: sizes, times, framing and the life of connections, over real ones.
@@ -80,15 +80,15 @@ TEST_SUITE("ingress") {
     HostUnderTest host;
     auto few = std::make_unique<FewDescriptors>(1);
     RawClient client = host.client();  // in the backlog
-    REQUIRE(host.waitFor("modhost_accept_pauses_total 1"));
+    REQUIRE(host.waitFor("modhost_accept_pauses_total{port=\"webhook\"} 1"));
     few.reset();
 
     client.send(signedPost(chosenEventBody("evt_1")));
-    CHECK(host.counted("modhost_accept_pauses_total 1"));
+    CHECK(host.counted("modhost_accept_pauses_total{port=\"webhook\"} 1"));
     host.clock.advance(Milliseconds(100));
 
     CHECK(client.receive().code() == 200);
-    CHECK(host.counted("modhost_accept_pauses_total 1"));
+    CHECK(host.counted("modhost_accept_pauses_total{port=\"webhook\"} 1"));
   }
 
   TEST_CASE("gate: a body of exactly the limit is taken and one byte more is refused") {
@@ -269,8 +269,8 @@ TEST_SUITE("ingress") {
       client.endSending();
       CHECK(client.closedByPeer());
     }
-    CHECK(host.waitFor("modhost_connections 0"));
-    CHECK(host.waitFor("modhost_gate_buffered_bytes 0"));
+    CHECK(host.waitFor("modhost_connections{port=\"webhook\"} 0"));
+    CHECK(host.waitFor("modhost_gate_buffered_bytes{port=\"webhook\"} 0"));
     CHECK(host.waiting() == 0);
   }
 
@@ -279,7 +279,7 @@ TEST_SUITE("ingress") {
     RawClient client = host.client();
     for (int i = 1; i <= 3; ++i) {
       client.send("P");
-      REQUIRE(host.waitFor("modhost_gate_buffered_bytes " + std::to_string(i)));
+      REQUIRE(host.waitFor("modhost_gate_buffered_bytes{port=\"webhook\"} " + std::to_string(i)));
       CHECK_FALSE(client.readable());
       host.clock.advance(Milliseconds(4'000));
     }
@@ -297,7 +297,8 @@ TEST_SUITE("ingress") {
     RawClient client = host.client();
     const std::string request = signedPost(chosenEventBody("evt_1"));
     client.send(request.substr(0, request.size() - 1));
-    REQUIRE(host.waitFor("modhost_gate_buffered_bytes " + std::to_string(request.size() - 1)));
+    REQUIRE(host.waitFor("modhost_gate_buffered_bytes{port=\"webhook\"} " +
+                         std::to_string(request.size() - 1)));
 
     host.clock.advance(Milliseconds(10'000));
 
@@ -310,7 +311,7 @@ TEST_SUITE("ingress") {
 
     SUBCASE("a fresh one after read_timeout") {
       RawClient client = host.client();
-      REQUIRE(host.waitFor("modhost_connections 1"));
+      REQUIRE(host.waitFor("modhost_connections{port=\"webhook\"} 1"));
       host.clock.advance(Milliseconds(10'000));
       CHECK(client.closedByPeer());
     }
@@ -318,7 +319,7 @@ TEST_SUITE("ingress") {
       RawClient client = host.client();
       client.send(signedPost(chosenEventBody("evt_1")));
       REQUIRE(client.receive().code() == 200);
-      REQUIRE(host.waitFor("modhost_gate_buffered_bytes 0"));
+      REQUIRE(host.waitFor("modhost_gate_buffered_bytes{port=\"webhook\"} 0"));
       host.clock.advance(Milliseconds(59'999));
       CHECK(host.ask("GET /health HTTP/1.1\r\n\r\n").code() == 200);
       client.send(signedPost(chosenEventBody("evt_2")));
@@ -347,7 +348,7 @@ TEST_SUITE("ingress") {
       strangers.back()->send(i % 2 == 0 ? "POST /webhook HT"
                                         : "POST /webhook HTTP/1.1\r\nContent-Length: 9\r\n\r\nx");
     }
-    REQUIRE(host.waitFor("modhost_connections 100"));
+    REQUIRE(host.waitFor("modhost_connections{port=\"webhook\"} 100"));
 
     CHECK(host.ask(signedPost(chosenEventBody("evt_1"))).code() == 200);
   }
@@ -358,7 +359,7 @@ TEST_SUITE("ingress") {
     HostUnderTest host(settings);
     auto one = std::make_unique<RawClient>(host.ingress.port());
     auto two = std::make_unique<RawClient>(host.ingress.port());
-    REQUIRE(host.waitFor("modhost_connections 2"));
+    REQUIRE(host.waitFor("modhost_connections{port=\"webhook\"} 2"));
 
     RawClient three = host.client();
     const Response response = three.receive();
@@ -368,7 +369,7 @@ TEST_SUITE("ingress") {
 
     one.reset();
     two.reset();
-    REQUIRE(host.waitFor("modhost_connections 0"));
+    REQUIRE(host.waitFor("modhost_connections{port=\"webhook\"} 0"));
     CHECK(host.ask(signedPost(chosenEventBody("evt_1"))).code() == 200);
   }
 
@@ -384,13 +385,13 @@ TEST_SUITE("ingress") {
       holders.push_back(std::make_unique<RawClient>(host.ingress.port()));
       holders.back()->send(head + std::string(1450 - head.size(), 'x'));
     }
-    REQUIRE(host.waitFor("modhost_gate_buffered_bytes 2900"));
+    REQUIRE(host.waitFor("modhost_gate_buffered_bytes{port=\"webhook\"} 2900"));
 
     CHECK(host.ask(signedPost(chosenEventBody("evt_1"))).code() == 503);
     CHECK(host.counted("modhost_webhooks_total{answer=\"overloaded\"} 1"));
 
     holders.clear();
-    REQUIRE(host.waitFor("modhost_gate_buffered_bytes 0"));
+    REQUIRE(host.waitFor("modhost_gate_buffered_bytes{port=\"webhook\"} 0"));
     CHECK(host.ask(signedPost(chosenEventBody("evt_2"))).code() == 200);
   }
 
@@ -408,7 +409,8 @@ TEST_SUITE("ingress") {
       if (::send(client.fd(), many.data(), many.size(), MSG_NOSIGNAL | MSG_DONTWAIT) <= 0) break;
     }
 
-    while (!host.counted("modhost_connections 0")) host.clock.advance(Milliseconds(5'000));
+    while (!host.counted("modhost_connections{port=\"webhook\"} 0"))
+      host.clock.advance(Milliseconds(5'000));
 
     CHECK(host.ask("GET /health HTTP/1.1\r\n\r\n").code() == 200);
   }
@@ -446,9 +448,9 @@ TEST_SUITE("ingress") {
     served.send(signedPost(chosenEventBody("evt_1")));
     door.awaitSomebody();
     half.send("POST /webhook HTTP/1.1\r\n");
-    REQUIRE(host.waitFor("modhost_connections 3"));
+    REQUIRE(host.waitFor("modhost_connections{port=\"webhook\"} 3"));
     const auto bytes = signedPost(chosenEventBody("evt_1")).size() + 24;
-    REQUIRE(host.waitFor("modhost_gate_buffered_bytes " + std::to_string(bytes)));
+    REQUIRE(host.waitFor("modhost_gate_buffered_bytes{port=\"webhook\"} " + std::to_string(bytes)));
 
     Thread stopper("stopper", [&host] { host.ingress.stop(); });
     CHECK(half.receive().code() == 503);

@@ -3,7 +3,7 @@
 #include <random>
 #include <string>
 
-#include "host/ingress/request_scanner.h"
+#include "host/gate/request_scanner.h"
 
 namespace modhost::host {
 namespace {

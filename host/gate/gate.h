@@ -21,6 +21,7 @@
 #include <atomic>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -28,13 +29,34 @@
 
 #include "host/base/clock.h"
 #include "host/base/fd.h"
+#include "host/base/log_budget.h"
 #include "host/base/metrics.h"
 #include "host/base/mutex.h"
-#include "host/ingress/http_status.h"
-#include "host/ingress/log_budget.h"
-#include "host/ingress/request_scanner.h"
+#include "host/gate/request_scanner.h"
 
 namespace modhost::host {
+
+// Why a request never reaches a server thread.
+enum class Refusal {
+  kMalformed = 1,  // not HTTP as the scanner reads it
+  kHeadTooLarge,
+  kBodyTooLarge,
+  kReadTimeout,  // it was not here in time
+  kOverloaded,   // connections_max or buffered_bytes_max is reached
+  kDraining,
+};
+
+// Gives the whole response, head and body, which says that the connection ends; what counts refusals.
+// Called on the accept loop's thread.
+using Refuse = std::function<std::string(Refusal)>;
+
+struct GateMetrics {
+  // `port`: the value of their label of that name.
+  GateMetrics(Metrics& metrics, const std::string& port);
+
+  Gauge connections, buffered;
+  Counter pauses;
+};
 
 struct GateLimits {
   RequestLimits request;
@@ -46,6 +68,7 @@ struct GateLimits {
       read_timeout{};  // a request's first byte (or the accept) to its last byte; never extended
   Milliseconds write_timeout{};  // see GateSocket; here: what stop() waits for answers
   Milliseconds idle_timeout{};   // a kept connection without a byte
+  int send_buffer_bytes = 0;     // what the kernel holds of a connection's answers; 0: its default
 };
 
 // Belongs to whoever holds it; the gate does not touch one that was taken.
@@ -82,8 +105,8 @@ class Gate {
  public:
   // `listener` is non-blocking, listens, and stays the caller's; it must outlive this. `shared`:
   // somebody else holds it too, and goes on listening when this stops.
-  Gate(Clock& clock, Metrics& metrics, AnswerCounts& counts, const GateLimits& limits, int listener,
-       bool shared = false);
+  Gate(Clock& clock, const GateMetrics& metrics, Refuse refuse, const GateLimits& limits,
+       int listener, bool shared = false);
 
   // Serves connections for at most `timeout` of real time, until a request is ready. What is ready
   // already is to be taken first; meanwhile nobody is served.
@@ -101,7 +124,7 @@ class Gate {
   // read none of many answers, and is closed.
   void giveBack(std::unique_ptr<Connection> connection, After after, std::string answer = {});
 
-  // Refuses connections (those at a shared listener wait for who comes next), answers 503 to
+  // Refuses connections (those at a shared listener wait for who comes next), refuses
   // half-read requests, waits for the taken ones to come back (no longer than write_timeout) and
   // closes everything. The accept loop must run, and go on until this returns.
   void stop();
@@ -128,9 +151,9 @@ class Gate {
   void takeBack();
   void serveNext(Owned connection);
   void handOver(Owned connection);
-  void refuse(Connection& connection, Answer answer);
+  void refuse(Connection& connection, Refusal why);
   void linger(Owned connection);
-  void giveUpOn(Connection& reading, Answer answer);
+  void giveUpOn(Connection& reading, Refusal why);
   void reap();
   void reapList(Connection::List& list);
   void beginStop();
@@ -147,13 +170,12 @@ class Gate {
 
   // Set in the constructor.
   Clock& clock_;
-  AnswerCounts& counts_;
+  const Refuse refuse_;
   const GateLimits limits_;
   const int listener_;
   const bool shared_;
   Fd epoll_, wake_;
-  Gauge connections_gauge_, buffered_gauge_;
-  Counter pauses_;
+  GateMetrics metrics_;
 
   // The accept loop's thread only.
   Connection::List reading_, idle_, lingering_;  // each by deadline, the earliest first

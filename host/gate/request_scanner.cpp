@@ -1,4 +1,4 @@
-#include "host/ingress/request_scanner.h"
+#include "host/gate/request_scanner.h"
 
 #include <strings.h>
 

@@ -1,4 +1,4 @@
-#include "host/ingress/gate_socket.h"
+#include "host/gate/gate_socket.h"
 
 #include <Poco/Exception.h>
 #include <Poco/Net/NetException.h>
@@ -12,7 +12,7 @@
 
 // Poco asks a server socket two things, poll() and acceptConnection(), and a stream socket four:
 // poll(), receiveBytes(), sendBytes() and close(). Its own keep-alive is switched off
-// (ingress.cpp), so one HTTPServerConnection serves one request, whatever Poco thinks stands behind
+// (gate_server.cpp), so one HTTPServerConnection serves one request, whatever Poco thinks stands behind
 // it in the buffer: where a request ends is the gate's decision alone.
 
 namespace modhost::host {
@@ -129,8 +129,8 @@ GateServerSocketImpl::GateServerSocketImpl(Clock& clock, const GateLimits& limit
   setBlocking(false);
 }
 
-void GateServerSocketImpl::start(Metrics& metrics, AnswerCounts& counts) {
-  gate_ = std::make_unique<Gate>(clock_, metrics, counts, limits_, sockfd(), shared_);
+void GateServerSocketImpl::start(const GateMetrics& metrics, Refuse refuse) {
+  gate_ = std::make_unique<Gate>(clock_, metrics, std::move(refuse), limits_, sockfd(), shared_);
 }
 
 void GateServerSocketImpl::stop() {

@@ -1,4 +1,4 @@
-#include "host/ingress/gate.h"
+#include "host/gate/gate.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,10 +26,8 @@ namespace modhost::host {
 
 namespace {
 
-constexpr char kArea[] = "ingress";
+constexpr char kArea[] = "gate";
 constexpr std::size_t kReadBytes = 16 * 1024;
-// An answer is below 1 KiB; the kernel would hold megabytes for a sender that takes none.
-constexpr int kSendBufferBytes = 16 * 1024;
 constexpr int kReadsPerEvent = 16;  // then the others have their turn
 constexpr Milliseconds kLingerTimeout{1'000};
 // How late a deadline may be noticed; also how soon accepting is tried again when descriptors ran
@@ -44,18 +42,36 @@ bool sendNow(int fd, std::string_view bytes) {
   return sent == static_cast<ssize_t>(bytes.size());
 }
 
-Answer refusal(Scan scan) {
+Refusal refusalOf(Scan scan) {
   switch (scan) {
     case Scan::kHeadTooLarge:
-      return Answer::kHeadTooLarge;
+      return Refusal::kHeadTooLarge;
     case Scan::kBodyTooLarge:
-      return Answer::kBodyTooLarge;
+      return Refusal::kBodyTooLarge;
     case Scan::kMore:
     case Scan::kWhole:
     case Scan::kMalformed:
       break;
   }
-  return Answer::kMalformed;
+  return Refusal::kMalformed;
+}
+
+const char* nameOf(Refusal why) {
+  switch (why) {
+    case Refusal::kHeadTooLarge:
+      return "head too large";
+    case Refusal::kBodyTooLarge:
+      return "body too large";
+    case Refusal::kReadTimeout:
+      return "not here in time";
+    case Refusal::kOverloaded:
+      return "too many connections or bytes";
+    case Refusal::kDraining:
+      return "draining";
+    case Refusal::kMalformed:
+      break;
+  }
+  return "malformed";
 }
 
 Fd orThrow(int fd, const char* what) {
@@ -65,22 +81,25 @@ Fd orThrow(int fd, const char* what) {
 
 }  // namespace
 
-Gate::Gate(Clock& clock, Metrics& metrics, AnswerCounts& counts, const GateLimits& limits,
+GateMetrics::GateMetrics(Metrics& metrics, const std::string& port)
+    : connections(metrics.gauge("modhost_connections", "Open connections.", {{"port", port}})),
+      buffered(metrics.gauge("modhost_gate_buffered_bytes",
+                             "Bytes of requests received and not yet answered.", {{"port", port}})),
+      pauses(metrics.counter("modhost_accept_pauses_total",
+                             "Times connections had to wait at the door, as descriptors or memory "
+                             "had run out.",
+                             {{"port", port}})) {}
+
+Gate::Gate(Clock& clock, const GateMetrics& metrics, Refuse refuse, const GateLimits& limits,
            int listener, bool shared)
     : clock_(clock),
-      counts_(counts),
+      refuse_(std::move(refuse)),
       limits_(limits),
       listener_(listener),
       shared_(shared),
       epoll_(orThrow(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(orThrow(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
-      connections_gauge_(
-          metrics.gauge("modhost_connections", "Open connections of the webhook port.")),
-      buffered_gauge_(metrics.gauge("modhost_gate_buffered_bytes",
-                                    "Bytes of requests received and not yet answered.")),
-      pauses_(metrics.counter("modhost_accept_pauses_total",
-                              "Times connections had to wait at the door, as descriptors or "
-                              "memory had run out.")) {
+      metrics_(metrics) {
   watch(listener_, nullptr);
   watch(wake_.get(), this);
 }
@@ -124,8 +143,8 @@ void Gate::turn(Milliseconds timeout) {
   reap();
   if (stopping_ && !stop_begun_) beginStop();
   if (isFinished()) finish();
-  connections_gauge_.set(static_cast<double>(open_));
-  buffered_gauge_.set(static_cast<double>(buffered_));
+  metrics_.connections.set(static_cast<double>(open_));
+  metrics_.buffered.set(static_cast<double>(buffered_));
 }
 
 void Gate::waitForEvents(Milliseconds timeout) {
@@ -163,13 +182,14 @@ void Gate::acceptAll() {
 
 void Gate::acceptOne(Fd fd, const sockaddr_storage& peer, socklen_t peer_bytes) {
   if (open_ >= limits_.connections_max) {
-    counts_.count(Answer::kOverloaded);
-    sendNow(fd.get(), closingResponse(Answer::kOverloaded));
+    sendNow(fd.get(), refuse_(Refusal::kOverloaded));
     return;
   }
   const int on = 1;
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
+  if (const int size = limits_.send_buffer_bytes; size > 0) {
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  }
   auto connection = std::make_unique<Connection>(std::move(fd), peer, peer_bytes, limits_.request);
   ++open_;
   watch(connection->fd(), connection.get());
@@ -178,7 +198,7 @@ void Gate::acceptOne(Fd fd, const sockaddr_storage& peer, socklen_t peer_bytes) 
 
 // The listener stays readable, so without this the loop would spin until a descriptor is free.
 void Gate::pauseAccepting() {
-  pauses_.add();
+  metrics_.pauses.add();
   accept_again_at_ = clock_.steadyNow() + kTick;
   if (const std::optional<int> left_out = pause_lines_.take(clock_.steadyNow())) {
     logWarn(kArea, "out of descriptors or memory; connections wait",
@@ -218,7 +238,7 @@ bool Gate::readOnce(Connection& connection) {
   // The deadline of a request begins with its first byte and is never extended.
   if (connection.list_ == &idle_) enter(leave(connection), reading_, limits_.read_timeout);
   if (buffered_ + n > limits_.buffered_bytes_max) {
-    refuse(connection, Answer::kOverloaded);
+    refuse(connection, Refusal::kOverloaded);
     return false;
   }
   connection.in_.append(bytes.data(), n);
@@ -234,7 +254,7 @@ bool Gate::advance(Connection& connection) {
     return false;
   }
   if (scan != Scan::kMore) {
-    refuse(connection, refusal(scan));
+    refuse(connection, refusalOf(scan));
     return false;
   }
   if (connection.scanner_.expectsContinue() && !std::exchange(connection.continue_sent_, true)) {
@@ -295,10 +315,9 @@ void Gate::handOver(Owned connection) {
   ++away_;
 }
 
-void Gate::refuse(Connection& connection, Answer answer) {
-  counts_.count(answer);
-  logDebug(kArea, "refused", {{"why", httpStatus(answer).label}});
-  sendNow(connection.fd(), closingResponse(answer));
+void Gate::refuse(Connection& connection, Refusal why) {
+  logDebug(kArea, "refused", {{"why", nameOf(why)}});
+  sendNow(connection.fd(), refuse_(why));
   linger(leave(connection));
 }
 
@@ -312,11 +331,11 @@ void Gate::linger(Owned owned) {
 }
 
 // Where nothing was asked, nothing is answered.
-void Gate::giveUpOn(Connection& reading, Answer answer) {
+void Gate::giveUpOn(Connection& reading, Refusal why) {
   if (reading.in_.empty()) {
     close(leave(reading));
   } else {
-    refuse(reading, answer);
+    refuse(reading, why);
   }
 }
 
@@ -324,7 +343,7 @@ void Gate::reap() {
   const SteadyTime now = clock_.steadyNow();
   if (!accepting_ && !stop_begun_ && now >= accept_again_at_) resumeAccepting();
   while (!reading_.empty() && reading_.front()->deadline_ <= now) {
-    giveUpOn(*reading_.front(), Answer::kReadTimeout);
+    giveUpOn(*reading_.front(), Refusal::kReadTimeout);
   }
   reapList(idle_);
   reapList(lingering_);
@@ -343,7 +362,7 @@ void Gate::beginStop() {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_, nullptr);
   if (!shared_) ::shutdown(listener_, SHUT_RDWR);
   while (!idle_.empty()) close(leave(*idle_.front()));
-  while (!reading_.empty()) giveUpOn(*reading_.front(), Answer::kDraining);
+  while (!reading_.empty()) giveUpOn(*reading_.front(), Refusal::kDraining);
 }
 
 bool Gate::isFinished() const {

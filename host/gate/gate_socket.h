@@ -12,7 +12,7 @@
 #include <memory>
 
 #include "host/base/clock.h"
-#include "host/ingress/gate.h"
+#include "host/gate/gate.h"
 
 namespace modhost::host {
 
@@ -89,7 +89,7 @@ class GateServerSocketImpl final : public Poco::Net::ServerSocketImpl {
   GateServerSocketImpl(Clock& clock, const GateLimits& limits, int listener);
 
   // Opens the door; until then connections wait in the listener's backlog.
-  void start(Metrics& metrics, AnswerCounts& counts);
+  void start(const GateMetrics& metrics, Refuse refuse);
   // Gate::stop(). The gate itself stays until this object goes, for sockets that come back late.
   void stop();
 
