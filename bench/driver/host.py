@@ -15,7 +15,7 @@ LOOPBACK = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 CONFIGURATION = """\
 listen: 127.0.0.1:0
-log: {format: text}
+log: {{format: text}}
 admin: 127.0.0.1:0
 webhook: {{secrets: ["{secret}"]}}
 gate: {{connections_max: {connections_max}}}
