@@ -51,6 +51,7 @@ PlatformClientSettings platformSettings(const Settings& settings) {
   made.api_version = keys.api_version;
   made.ca_file = keys.ca_file;
   made.proxy = keys.proxy;
+  made.http2 = keys.http2;
   made.retry.tries = keys.tries;
   made.retry.backoff = keys.backoff;
   made.retry.backoff_max = keys.backoff_max;

@@ -276,6 +276,12 @@ void warnOfPlainHttp(Warnings& warnings, const Settings::PlatformSettings& platf
   warnings.add("platform.api_base", "is plain http: the key and every chat travel readable");
 }
 
+void warnOfPlainHttp2(Warnings& warnings, const Settings::PlatformSettings& platform) {
+  if (!platform.http2 || platform.api_base.rfind("https://", 0) == 0) return;
+  warnings.add("platform.http2",
+               "is of no use: api_base is plain http, where calls go by HTTP/1.1");
+}
+
 // What other programs on this machine obey, and this one does not.
 void warnOfProxyVariables(Warnings& warnings, const Settings::PlatformSettings& platform) {
   if (!platform.proxy.empty()) return;
@@ -323,6 +329,7 @@ std::vector<std::string> settingsWarnings(const Settings& settings, const Reader
   warnOfSecret(warnings, "platform.api_key", settings.platform.api_key);
   warnOfAdminToken(warnings, settings.admin_token);
   warnOfPlainHttp(warnings, settings.platform);
+  warnOfPlainHttp2(warnings, settings.platform);
   warnOfProxyVariables(warnings, settings.platform);
   warnOfIdleModules(warnings, settings);
   if (settings.routes.empty()) warnings.add("routes", "is empty: every event is unrouted");

@@ -84,7 +84,7 @@ const std::vector<Key<S>> kSettingsKeys = {
       "Sent as x-api-version."},
      [](S& s) -> Slot { return &s.platform.api_version; }},
     {{"platform.connections_max", kInteger, "256", "1", "10000", "connections",
-      "Connections to the platform open at once; more calls wait for one."},
+      "Calls to the platform on the wire at once, each with a connection of its own (but see http2); more wait."},
      [](S& s) -> Slot { return &s.platform.connections_max; }},
     {{"platform.tries", kInteger, "3", "1", "10", "tries",
       "Tries of one call in all, on connection errors, 429 and 5xx, never beyond the call's deadline."},
@@ -115,6 +115,10 @@ const std::vector<Key<S>> kSettingsKeys = {
       "Lets api_base be http:// to another machine, where the key and every chat travel readable: for a "
       "container beside this one, or a mesh that encrypts."},
      [](S& s) -> Slot { return &s.platform.allow_plain_http; }},
+    {{"platform.http2", kBool, "false", "", "", "",
+      "Lets calls share a connection by HTTP/2 where an https platform offers it. One that is lost then leaves "
+      "the fate of all calls on it unknown, not of one."},
+     [](S& s) -> Slot { return &s.platform.http2; }},
 
     {{"inbox.sqlite.path", kPath, "var/inbox.db", "", "", "",
       "The inbox's database; on a local disk, as its locks and fsync must be real. Its folder is created."},
@@ -366,9 +370,7 @@ bool isList(KeyType type) {
   return type == kSecretList || type == kCallList || type == kIdList || type == kEntries;
 }
 
-bool isSecret(KeyType type) {
-  return type == kSecret || type == kSecretList || type == kProxy;
-}
+bool isSecret(KeyType type) { return type == kSecret || type == kSecretList || type == kProxy; }
 
 bool isRequired(const KeyInfo& key) { return key.fallback == kRequired; }
 

@@ -59,7 +59,7 @@ struct Settings {
     std::int64_t reply_max_bytes = 0;
     std::string ca_file;  // empty: the system's
     std::string proxy;    // scheme://[user:password@]host[:port]; empty: none
-    bool allow_plain_http = false;
+    bool allow_plain_http = false, http2 = false;
   } platform;
 
   struct InboxKeys {

@@ -24,6 +24,8 @@ struct PlatformClientSettings {
   // variables such as https_proxy say. The platform's key is for the platform alone: an https call
   // is tunnelled.
   std::string proxy;
+  // Calls share a connection where the platform's TLS offers HTTP/2; else each has its own.
+  bool http2 = false;
   RetrySchedule retry;
   int connections_max = 256;         // also the calls on the wire at once; further ones wait
   std::size_t waiting_max = 16'384;  // calls in here at most; one more ends as kUnavailable at once

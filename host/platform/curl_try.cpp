@@ -74,9 +74,12 @@ void CurlTry::setWhatStays() {
 }
 
 void CurlTry::setProtocol() {
-  // One request per connection at a time, so that a cut makes one call's fate unknown, not a
-  // hundred.
-  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  // By HTTP/1.1 a connection bears one request at a time, so that a cut makes one call's fate unknown,
+  // not a hundred.
+  const long version = settings_.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, version);
+  // A call rather waits for a connection that is being made than makes one of its own.
+  curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, settings_.http2 ? 1L : 0L);
   curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy_, CURLOPT_PATH_AS_IS, 1L);

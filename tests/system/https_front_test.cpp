@@ -13,6 +13,7 @@
 
 #include "host/base/crypto.h"
 #include "host/base/fd.h"
+#include "tests/support/certificate.h"
 #include "tests/support/events.h"
 #include "tests/support/host_process.h"
 
@@ -62,13 +63,7 @@ bool accepts(const std::string& path) {
 class Front {
  public:
   explicit Front(const HostProcess& host) : host_(host) {
-    const ProcessEnd made =
-        waitForEnd(startProcess({"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                                 "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-keyout",
-                                 host.file("key.pem"), "-out", certificate(), "-subj", "/CN=test",
-                                 "-addext", std::string("subjectAltName=DNS:") + kName},
-                                {}, host.file("openssl.out"), host.file("openssl.err")));
-    REQUIRE(made.exit_status == 0);
+    makeCertificate(kName, host.file("key.pem"), certificate());
   }
   ~Front() {
     if (pid_ <= 0) return;

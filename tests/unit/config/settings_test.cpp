@@ -149,11 +149,12 @@ TEST_CASE("settings: an unknown key is refused with the nearest known one") {
   CHECK(refusal("inbox: {sqlite: {pth: x}}\n") ==
         "modules.yaml:1:18: unknown key \"inbox.sqlite.pth\"; did you mean inbox.sqlite.path? "
         "accepted here: path");
-  CHECK(refusal(minimal("modules: [{id: a, retries: 3}]\n")) ==
-        "modules.yaml:3:19: unknown key \"modules[0].retries\"; did you mean modules[0].retry? "
-        "accepted here: id, "
-        "path, sha256, isolation, concurrency, timeout, order_by, answers, retry, log_level, config, "
-        "platform_calls");
+  CHECK(
+      refusal(minimal("modules: [{id: a, retries: 3}]\n")) ==
+      "modules.yaml:3:19: unknown key \"modules[0].retries\"; did you mean modules[0].retry? "
+      "accepted here: id, "
+      "path, sha256, isolation, concurrency, timeout, order_by, answers, retry, log_level, config, "
+      "platform_calls");
   CHECK(refusal(minimal("zzzzzzzz: 1\n"))
             .rfind("modules.yaml:3:1: unknown key \"zzzzzzzz\"; accepted here:", 0) == 0);
 }
@@ -360,17 +361,20 @@ TEST_CASE("settings: what is accepted but hardly meant is warned about") {
   ConfigFile file(
       "webhook: {secrets: [s3cr3t-for-tests]}\n"
       "platform: {api_base: http://api.example, api_key: \"'k3y'\", app_id: a, allow_plain_http: "
-      "true}\nmodules: [{id: m}]\n");
+      "true, http2: true}\nmodules: [{id: m}]\n");
 
   std::vector<std::string> warnings = file.load().warnings;
   for (std::string& line : warnings) line = replaced(line, file.path(), "f");
 
-  CHECK(warnings == std::vector<std::string>{
-                        "f:2:51: platform.api_key begins and ends with a quote; is that meant?",
-                        "f:2:22: platform.api_base is plain http: the key and every chat travel "
-                        "readable",
-                        "f:3:11: modules[0] (m) gets no event: no route leads to it",
-                        "f:1:1: routes is empty: every event is unrouted"});
+  CHECK(warnings ==
+        std::vector<std::string>{
+            "f:2:51: platform.api_key begins and ends with a quote; is that meant?",
+            "f:2:22: platform.api_base is plain http: the key and every chat travel "
+            "readable",
+            "f:2:102: platform.http2 is of no use: api_base is plain http, where calls go "
+            "by HTTP/1.1",
+            "f:3:11: modules[0] (m) gets no event: no route leads to it",
+            "f:1:1: routes is empty: every event is unrouted"});
 }
 
 TEST_CASE("settings: plain http is for loopback or for who asks for it") {
