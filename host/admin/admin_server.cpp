@@ -84,13 +84,13 @@ void send(const AdminReply& reply, net::HTTPServerResponse& response) {
 }
 
 GateServerSettings serverSettings(const AdminSettings& settings) {
-  GateServerSettings made{
-      "admin", "admin", settings.host, settings.port, settings.listener, settings.threads, {}};
+  GateServerSettings made{"admin", "admin", settings.host, settings.port, settings.listener, {}};
   made.limits.request = {kAdminHeadMax, kAdminBodyMax};
   made.limits.buffered_bytes_max = kAdminBufferedMax;
   made.limits.connections_max = settings.connections_max;
   made.limits.read_timeout = settings.request_timeout;
   made.limits.write_timeout = settings.answer_timeout;
+  made.limits.threads = static_cast<std::size_t>(settings.threads);
   return made;
 }
 

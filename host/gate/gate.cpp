@@ -13,8 +13,10 @@
 
 #include "host/base/log.h"
 
-// Only the accept loop's thread touches lists, buffers and epoll, so none of them needs a lock. One
-// queue under a mutex joins it to the others: `returned_` (an eventfd wakes the gate for it).
+// Only the accept loop's thread touches lists, buffers and epoll, so none of them needs a lock. Two
+// queues under a mutex join it to the others: `returned_` (an eventfd wakes the gate for it), and `ready_`,
+// from which the server threads help themselves. A busy one comes by anyway; so of those that wait one at a
+// time is woken, and wakes the next when more is left.
 //
 // Every descriptor is armed with EPOLLONESHOT: it fires once, and nothing more is heard of it until
 // the gate arms it again. That is how a connection falls silent while it is away.
@@ -107,18 +109,44 @@ Gate::Gate(Clock& clock, const GateMetrics& metrics, Refuse refuse, const GateLi
 bool Gate::waitReady(Milliseconds timeout) noexcept {
   using std::chrono::steady_clock;
   const auto until = steady_clock::now() + timeout;
-  for (auto left = timeout; ready_.empty() && left.count() >= 0;) {
+  for (auto left = timeout; !needsThread() && left.count() >= 0;) {
     turn(left);
     left = std::chrono::floor<Milliseconds>(until - steady_clock::now());
   }
-  return !ready_.empty();
+  return taken_ != nullptr;
 }
 
-std::unique_ptr<Connection> Gate::take() {
+std::unique_ptr<Connection> Gate::take() { return std::move(taken_); }
+
+std::unique_ptr<Connection> Gate::next(Milliseconds timeout) {
+  const auto until = std::chrono::steady_clock::now() + timeout;
+  MutexLock lock(mutex_);
+  ++waiting_;
+  while (ready_.empty() && !finished_ && std::chrono::steady_clock::now() < until) {
+    ready_changed_.waitUntil(mutex_, until);
+    waking_ = false;
+  }
+  --waiting_;
+  return finished_ ? nullptr : takeReady();
+}
+
+void Gate::leave() {
+  MutexLock lock(mutex_);
+  --threads_;
+  if (!ready_.empty()) wake();  // what this one leaves may need another
+}
+
+std::unique_ptr<Connection> Gate::takeReady() {
   if (ready_.empty()) return nullptr;
   Owned connection = std::move(ready_.front());
   ready_.pop_front();
+  wakeAnother();
   return connection;
+}
+
+void Gate::wakeAnother() {
+  if (ready_.empty() || waiting_ == 0 || std::exchange(waking_, true)) return;
+  ready_changed_.notifyOne();
 }
 
 void Gate::giveBack(std::unique_ptr<Connection> connection, After after, std::string answer) {
@@ -141,10 +169,29 @@ void Gate::turn(Milliseconds timeout) {
   waitForEvents(timeout);
   takeBack();
   reap();
+  showReady();
   if (stopping_ && !stop_begun_) beginStop();
   if (isFinished()) finish();
   metrics_.connections.set(static_cast<double>(open_));
   metrics_.buffered.set(static_cast<double>(buffered_));
+}
+
+void Gate::showReady() {
+  if (whole_.empty()) return;
+  MutexLock lock(mutex_);
+  for (Owned& connection : whole_) ready_.push_back(std::move(connection));
+  whole_.clear();
+  wakeAnother();
+}
+
+// Whether more is ready than the threads that wait will take at once; then `taken_` is for another.
+bool Gate::needsThread() {
+  if (taken_) return true;
+  MutexLock lock(mutex_);
+  if (ready_.size() <= waiting_ || threads_ >= limits_.threads) return false;
+  ++threads_;
+  taken_ = takeReady();
+  return true;
 }
 
 void Gate::waitForEvents(Milliseconds timeout) {
@@ -311,7 +358,7 @@ void Gate::serveNext(Owned owned) {
 }
 
 void Gate::handOver(Owned connection) {
-  ready_.push_back(std::move(connection));
+  whole_.push_back(std::move(connection));
   ++away_;
 }
 
@@ -374,6 +421,7 @@ void Gate::finish() {
   MutexLock lock(mutex_);
   finished_ = true;
   finished_changed_.notifyAll();
+  ready_changed_.notifyAll();
 }
 
 void Gate::enter(Owned owned, Connection::List& list, Milliseconds timeout) {

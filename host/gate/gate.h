@@ -1,12 +1,13 @@
 // Gate: what one epoll thread does that owns every connection while its bytes are coming in. It
 // accepts, reads, bounds and times; only a request that is here to its last byte is handed to a
 // server thread, so that a stranger who drips bytes costs a little memory for a little while and
-// never a thread. The thread is the server's accept loop, so that no request is handed over twice.
-// Knows nothing of Poco (gate_socket.h joins the two).
+// never a thread. The thread is the server's accept loop, so that no request is handed over twice; a server
+// thread that has passed its connection on takes the next one itself. Knows nothing of Poco (gate_socket.h
+// joins the two).
 //
 // The life of a connection:
 //
-//   accepted ─▶ reading ─whole─▶ ready ─take()─▶ with a server thread ─giveBack()─▶ idle ─byte─▶
+//   accepted ─▶ reading ─whole─▶ ready ─take(), next()─▶ with a server thread ─giveBack()─▶ idle ─byte─▶
 //   reading …
 //                  │ refused, late                                   └──────────▶ lingering ─▶
 //                  closed └──────────────▶ lingering
@@ -69,6 +70,7 @@ struct GateLimits {
   Milliseconds write_timeout{};  // see GateSocket; here: what stop() waits for answers
   Milliseconds idle_timeout{};   // a kept connection without a byte
   int send_buffer_bytes = 0;     // what the kernel holds of a connection's answers; 0: its default
+  std::size_t threads = 4;       // server threads: requests handled at once
 };
 
 // Belongs to whoever holds it; the gate does not touch one that was taken.
@@ -100,7 +102,8 @@ class Connection {
   List::iterator place_;
 };
 
-// Threads: waitReady() and take() for one, a server's accept loop; giveBack() and stop() for any.
+// Threads: waitReady() and take() for one, a server's accept loop; next() and leave() for server threads;
+// giveBack() and stop() for any.
 class Gate {
  public:
   // `listener` is non-blocking, listens, and stays the caller's; it must outlive this. `shared`:
@@ -108,14 +111,19 @@ class Gate {
   Gate(Clock& clock, const GateMetrics& metrics, Refuse refuse, const GateLimits& limits,
        int listener, bool shared = false);
 
-  // Serves connections for at most `timeout` of real time, until a request is ready. What is ready
-  // already is to be taken first; meanwhile nobody is served.
+  // Serves connections for at most `timeout` of real time, until a request is ready that needs one server
+  // thread more. That one is to be taken first; meanwhile nobody is served.
   // Without memory for it the process ends: Poco would end the loop without a word, and the host would
   // be deaf, stop() included.
   bool waitReady(Milliseconds timeout) noexcept;
-  // The connection whose request has been ready longest; null when there is none. It must come
-  // back, at the latest before this is destroyed.
+  // After waitReady() said so: a connection whose request is ready, for a server thread that stays until
+  // it says leave(). The connection must come back, at the latest before this is destroyed.
   std::unique_ptr<Connection> take();
+  // Another one for a server thread that has passed on the one before; waits for at most `timeout` of real
+  // time. Null: none came, or the gate has stopped.
+  std::unique_ptr<Connection> next(Milliseconds timeout);
+  // A server thread wants no other; each that came by take() says so once.
+  void leave();
 
   enum class After { kKeep = 1, kEnd, kBroken };
   // kKeep: answered, may send another request. kEnd: answered, close. kBroken: close without
@@ -139,6 +147,8 @@ class Gate {
 
   // All of these run on the accept loop's thread.
   void turn(Milliseconds timeout);
+  void showReady();
+  bool needsThread();
   void waitForEvents(Milliseconds timeout);
   void acceptAll();
   void acceptOne(Fd fd, const sockaddr_storage& peer, socklen_t peer_bytes);
@@ -167,6 +177,9 @@ class Gate {
   void watch(int fd, void* tag) const;
   void wake() const;
   int msUntilTick(Milliseconds timeout) const;
+  // Any thread.
+  Owned takeReady() REQUIRES(mutex_);
+  void wakeAnother() REQUIRES(mutex_);
 
   // Set in the constructor.
   Clock& clock_;
@@ -179,7 +192,8 @@ class Gate {
 
   // The accept loop's thread only.
   Connection::List reading_, idle_, lingering_;  // each by deadline, the earliest first
-  std::deque<Owned> ready_;
+  std::vector<Owned> whole_;                     // of this turn; ready at its end
+  Owned taken_;                                  // what take() gives
   std::size_t open_ = 0;      // all connections, those with server threads included
   std::size_t away_ = 0;      // ready or with a server thread
   std::size_t buffered_ = 0;  // bytes in all in_ buffers
@@ -192,6 +206,11 @@ class Gate {
   std::atomic<bool> stopping_{false};
   Mutex mutex_;
   CondVar finished_changed_;
+  CondVar ready_changed_;  // for next()
+  std::deque<Owned> ready_ GUARDED_BY(mutex_);
+  std::size_t threads_ GUARDED_BY(mutex_) = 0;  // that have not left
+  std::size_t waiting_ GUARDED_BY(mutex_) = 0;  // of them in next()
+  bool waking_ GUARDED_BY(mutex_) = false;      // one of those is on its way
   std::vector<Returned> returned_ GUARDED_BY(mutex_);
   bool finished_ GUARDED_BY(mutex_) = false;
 };

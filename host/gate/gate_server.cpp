@@ -31,7 +31,12 @@ class Handler final : public net::HTTPRequestHandler {
   explicit Handler(const GateServer::Handle& handle) : handle_(handle) {}
 
   void handleRequest(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
+    response.setKeepAlive(false);
     handle_(request, response);
+    // Poco goes on with this socket only where nothing of the request can be left in its buffer, as behind
+    // the last chunk of a body there could.
+    response.setKeepAlive(gateSocket(request).wasDeferred() &&
+                          !request.getChunkedTransferEncoding());
   }
 
  private:
@@ -55,8 +60,9 @@ class Handlers final : public net::HTTPRequestHandlerFactory {
 
 net::HTTPServerParams::Ptr serverParams(const GateServerSettings& settings) {
   net::HTTPServerParams::Ptr params = new net::HTTPServerParams;
-  params->setKeepAlive(false);  // the gate's
-  params->setMaxThreads(settings.threads);
+  params->setKeepAlive(true);  // of a GateSocket, which is no connection of anybody's
+  params->setMaxKeepAliveRequests(0);
+  params->setMaxThreads(static_cast<int>(settings.limits.threads));
   // Poco closes what it can not queue without a word; so its queue is as long as what the gate
   // admits.
   params->setMaxQueued(static_cast<int>(settings.limits.connections_max) + 1);
@@ -91,7 +97,8 @@ struct GateServer::Impl {
       : name(settings.name),
         handle(std::move(given)),
         door(bindTo(clock, settings)),
-        pool(name, 2, settings.threads + 2, 60, static_cast<int>(kThreadStackDefault)),
+        pool(name, 2, static_cast<int>(settings.limits.threads) + 2, 60,
+             static_cast<int>(kThreadStackDefault)),
         server(new Handlers(handle), pool, GateServerSocket(door.duplicate()),
                serverParams(settings)) {}
 

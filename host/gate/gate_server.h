@@ -27,7 +27,6 @@ struct GateServerSettings {
   int listener =
       -1;  // a listening TCP socket to take over instead of binding one; -1: none. It stays
            // open elsewhere: after stop() its connections wait for who comes next.
-  int threads = 4;  // requests handled at once
   GateLimits limits;
 };
 

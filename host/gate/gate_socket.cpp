@@ -37,7 +37,7 @@ GateSocket::GateSocket(Clock& clock, Gate& gate, const GateLimits& limits,
 
 // Poco drops a socket without close() when its server stops with this one still queued.
 GateSocket::~GateSocket() {
-  if (!closed_.load(std::memory_order_acquire)) giveBack(Gate::After::kBroken);
+  if (!closed_.load(std::memory_order_acquire)) end(Gate::After::kBroken);
 }
 
 int GateSocket::receiveBytes(void* buffer, int length, int) {
@@ -51,10 +51,21 @@ int GateSocket::receiveBytes(void* buffer, int length, int) {
 
 bool GateSocket::poll(const Poco::Timespan& timeout, int mode) {
   if ((mode & SELECT_READ) == 0) return StreamSocketImpl::poll(timeout, mode);
-  return connection_ && read_ < connection_->request().size();
+  if (!connection_) return waitForNext(Milliseconds(timeout.totalMilliseconds()));
+  return read_ < connection_->request().size();
+}
+
+bool GateSocket::waitForNext(Milliseconds timeout) {
+  connection_ = gate_.next(timeout);
+  if (!connection_) return false;
+  reset(connection_->fd());
+  peer_ = Poco::Net::SocketAddress(connection_->peer(), connection_->peerBytes());
+  read_ = 0;
+  return true;
 }
 
 int GateSocket::sendBytes(const void* buffer, int length, int) {
+  if (!connection_) throw Poco::Net::ConnectionResetException();
   if (!std::exchange(sent_any_, true)) write_deadline_ = clock_.steadyNow() + write_timeout_;
   const char* next = static_cast<const char*>(buffer);
   auto left = static_cast<std::size_t>(std::max(length, 0));
@@ -84,22 +95,22 @@ void GateSocket::waitWritable(SteadyTime deadline) {
 
 void GateSocket::close() {
   if (broken_ || !sent_any_) {
-    giveBack(Gate::After::kBroken);
+    end(Gate::After::kBroken);
   } else {
-    giveBack(keep_ ? Gate::After::kKeep : Gate::After::kEnd);
+    end(keep_ ? Gate::After::kKeep : Gate::After::kEnd);
   }
   closed_.store(true, std::memory_order_release);
 }
 
-// Nothing, when it was given back or deferred before.
-void GateSocket::giveBack(Gate::After after) {
-  if (!connection_) return;
+void GateSocket::end(Gate::After after) {
   reset();  // the descriptor is the connection's; Poco must not close it
-  gate_.giveBack(std::move(connection_), after);
+  if (connection_) gate_.giveBack(std::move(connection_), after);
+  gate_.leave();
 }
 
+// The number of the descriptor stays, as Poco asks for no other request of a socket without one. It is used for
+// nothing until waitForNext() sets the next.
 std::unique_ptr<DeferredAnswer> GateSocket::defer() {
-  reset();
   return std::make_unique<DeferredAnswer>(gate_, std::move(connection_));
 }
 

@@ -34,8 +34,9 @@ class DeferredAnswer {
   std::unique_ptr<Connection> connection_;
 };
 
-// One connection for the time of one request. Reading it never waits: the bytes are here. When Poco
-// closes it, it goes back to the gate.
+// What Poco takes for one connection that is kept: the requests of many, one after the other, for as long as
+// each is taken away from it by defer(). Reading never waits: the bytes are here. What Poco answers itself
+// is the last one; when Poco closes this, that connection goes back to the gate.
 class GateSocket final : public Poco::Net::StreamSocketImpl {
  public:
   GateSocket(Clock& clock, Gate& gate, const GateLimits& limits,
@@ -43,10 +44,12 @@ class GateSocket final : public Poco::Net::StreamSocketImpl {
 
   // Takes the connection away from Poco, whose request has been read; it sends nothing then.
   std::unique_ptr<DeferredAnswer> defer();
+  bool wasDeferred() const { return !connection_; }
   // The answer that is about to be sent leaves the connection open for another request.
   void keepAfterAnswer() { keep_ = true; }
 
   int receiveBytes(void* buffer, int length, int flags) override;
+  // For the next request, once the one before was deferred.
   bool poll(const Poco::Timespan& timeout, int mode) override;
   // Sends all of it before the write deadline of the response, which begins with its first byte, or
   // throws Poco::TimeoutException.
@@ -56,6 +59,8 @@ class GateSocket final : public Poco::Net::StreamSocketImpl {
   Poco::Net::SocketAddress address() override { return local_; }
   Poco::Net::SocketAddress peerAddress() override { return peer_; }
   // Time is bounded by the gate and by sendBytes().
+  // Poco shuts down what is still open when its server stops; that is the gate's to end.
+  void shutdown() override {}
   void setReceiveTimeout(const Poco::Timespan&) override {}
   void setSendTimeout(const Poco::Timespan&) override {}
 
@@ -63,14 +68,16 @@ class GateSocket final : public Poco::Net::StreamSocketImpl {
   ~GateSocket() override;
 
  private:
-  void giveBack(Gate::After after);
+  void end(Gate::After after);
+  bool waitForNext(Milliseconds timeout);
   void waitWritable(SteadyTime deadline);
 
   Clock& clock_;
   Gate& gate_;
   const Milliseconds write_timeout_;
-  std::unique_ptr<Connection> connection_;  // null once it was given back
-  const Poco::Net::SocketAddress local_, peer_;
+  std::unique_ptr<Connection> connection_;  // null once it was deferred or given back
+  const Poco::Net::SocketAddress local_;
+  Poco::Net::SocketAddress peer_;
   std::size_t read_ = 0;  // of the request
   SteadyTime write_deadline_{};
   bool sent_any_ = false, broken_ = false, keep_ = false;

@@ -216,7 +216,8 @@ GateLimits gateLimits(const IngressSettings& settings) {
           settings.read_timeout,
           settings.write_timeout,
           settings.idle_timeout,
-          kSendBufferBytes};
+          kSendBufferBytes,
+          static_cast<std::size_t>(settings.threads)};
 }
 
 void checkSettings(const IngressSettings& settings) {
@@ -241,8 +242,9 @@ void checkSettings(const IngressSettings& settings) {
 
 GateServerSettings serverSettings(const IngressSettings& settings) {
   checkSettings(settings);
-  return {"webhook",         "listen",         settings.listen_host, settings.listen_port,
-          settings.listener, settings.threads, gateLimits(settings)};
+  return {
+      "webhook",           "listen", settings.listen_host, settings.listen_port, settings.listener,
+      gateLimits(settings)};
 }
 
 Answer answerTo(Refusal why) {
