@@ -84,19 +84,24 @@ LedgerAttempt::LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event,
                              std::shared_ptr<DeliveryLedger> ledger)
     : core_(std::move(core)),
       event_(std::move(event)),
-      origin_(originOf(*event_, key)),
+      key_(key),
       deadline_(deadline),
       allowed_(std::move(allowed)),
       ledger_(std::move(ledger)),
-      watch_(std::make_shared<StopWatch>(core_, event_, origin_, deadline_)),
+      watch_(std::make_shared<StopWatch>(core_, event_, key_, deadline_)),
       number_(ledger_ ? ledger_->newAttempt() : 0) {}
+
+const std::shared_ptr<const CallOrigin>& LedgerAttempt::origin() const {
+  std::call_once(origin_made_, [this] { origin_ = originOf(*event_, key_); });
+  return origin_;
+}
 
 // --- the gate ---
 
 void LedgerAttempt::call(ModuleCall call, std::function<void(ModuleReply)> done) {
   const auto refuse = [&](const std::string& what, const std::string& why) {
     core_->metrics.refused_calls.add();
-    logWarn("guard", "refused a module's platform call", origin_->about,
+    logWarn("guard", "refused a module's platform call", origin()->about,
             {{"call", what}, {"why", why}});
     done(failedReply(ModuleReply::Error::kRefused, what + ": " + why));
   };
@@ -179,7 +184,7 @@ void LedgerAttempt::send(const OperationPtr& operation, const std::string& metho
   PlatformRequest request{method, path, body, event_->user_id, event_->company_id, until};
   const bool as_called = method == operation->call.method;  // else a step that goes on
   request.route = as_called ? operation->route : "/message-log/*";
-  request.origin = origin_;
+  request.origin = origin();
   const GuardCore::Ticket ticket =
       core_->send(std::move(request), [self = shared_from_this(), then = std::move(then)](
                                           PlatformOutcome outcome) { then(std::move(outcome)); });
@@ -364,7 +369,7 @@ void LedgerAttempt::writeMessage(const OperationPtr& operation, const std::strin
   if (!body) return refuseBody(operation, "PATCH /messages/*: the body is no JSON object");
   const std::string text = textMember(*body, "text");
   if (text.empty()) return pass(operation);
-  if (logShowsText()) logInfo("guard", "answer", origin_->about, {{"text", loggedText(text)}});
+  if (logShowsText()) logInfo("guard", "answer", origin()->about, {{"text", loggedText(text)}});
   writeAnswer(operation);
 }
 
@@ -449,7 +454,7 @@ void LedgerAttempt::giveUpWaiting() {
     quiet.swap(on_quiet_);
   }
   logWarn("guard", "a fenced attempt's write is still on the wire after settle_wait",
-          origin_->about);
+          origin()->about);
   for (const auto& run : quiet) run();
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
@@ -33,7 +34,7 @@ class LedgerAttempt final : public GuardedAttempt,
 
   void call(ModuleCall call, std::function<void(ModuleReply)> done) override;
   bool cancelled() const override;
-  const LogFields& about() const override { return origin_->about; }
+  const LogFields& about() const override { return origin()->about; }
   void revoke(std::function<void()> quiet) override;
   void cancel() override;
   void watchForStop(std::function<void()> stopped) override { watch_->start(std::move(stopped)); }
@@ -53,6 +54,7 @@ class LedgerAttempt final : public GuardedAttempt,
   using Then = std::function<void(PlatformOutcome)>;
   using Record = std::function<void(Inbox::Done)>;
 
+  const std::shared_ptr<const CallOrigin>& origin() const;
   bool admit(const OperationPtr& operation) EXCLUDES(mutex_);
   void dispatch(const OperationPtr& operation, const std::vector<std::string>& segments);
   void complete(const OperationPtr& operation, ModuleReply reply);
@@ -88,12 +90,16 @@ class LedgerAttempt final : public GuardedAttempt,
 
   const std::shared_ptr<GuardCore> core_;
   const EventPtr event_;
-  const std::shared_ptr<const CallOrigin> origin_;
+  const DeliveryKey key_;
   const SteadyTime deadline_;
   const std::shared_ptr<const std::vector<CallPattern>> allowed_;
   const std::shared_ptr<DeliveryLedger> ledger_;
   const std::shared_ptr<StopWatch> watch_;
   const int number_;  // among the delivery's attempts in this process
+
+  mutable std::once_flag
+      origin_made_;  // by who asks first: most attempts call nothing and log nothing
+  mutable std::shared_ptr<const CallOrigin> origin_;
 
   mutable Mutex mutex_;
   bool cancelled_ GUARDED_BY(mutex_) = false;

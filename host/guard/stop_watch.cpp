@@ -9,12 +9,9 @@
 
 namespace modhost::host {
 
-StopWatch::StopWatch(std::shared_ptr<GuardCore> core, EventPtr event,
-                     std::shared_ptr<const CallOrigin> origin, SteadyTime deadline)
-    : core_(std::move(core)),
-      event_(std::move(event)),
-      origin_(std::move(origin)),
-      deadline_(deadline) {}
+StopWatch::StopWatch(std::shared_ptr<GuardCore> core, EventPtr event, DeliveryKey key,
+                     SteadyTime deadline)
+    : core_(std::move(core)), event_(std::move(event)), key_(std::move(key)), deadline_(deadline) {}
 
 void StopWatch::start(std::function<void()> stopped) {
   const Milliseconds every = core_->settings.stop_poll;
@@ -42,7 +39,7 @@ void StopWatch::look() {
     core_->enter();
   }
   const GuardCore::Ticket ticket = core_->lookAtMessage(
-      *event_, origin_, std::min(deadline_, now + core_->settings.call_timeout),
+      *event_, originOf(*event_, key_), std::min(deadline_, now + core_->settings.call_timeout),
       [self = shared_from_this()](PlatformOutcome outcome) { self->looked(outcome); });
   bool cut = false;
   {
@@ -71,7 +68,7 @@ void StopWatch::noteStop() {
     stopped_ = true;
     if (!ended_) tell.swap(tell_);
   }
-  logInfo("guard", "the user pressed stop", origin_->about);
+  logInfo("guard", "the user pressed stop", aboutDelivery(*event_, key_));
   if (tell) tell();
 }
 

@@ -20,8 +20,7 @@ namespace modhost::host {
 
 class StopWatch : public std::enable_shared_from_this<StopWatch> {
  public:
-  StopWatch(std::shared_ptr<GuardCore> core, EventPtr event,
-            std::shared_ptr<const CallOrigin> origin, SteadyTime deadline);
+  StopWatch(std::shared_ptr<GuardCore> core, EventPtr event, DeliveryKey key, SteadyTime deadline);
 
   // The first look comes stop_poll after the event's receipt, at once when that has passed. Then
   // `stopped` runs once, when the user has pressed stop before end() and the deadline.
@@ -40,7 +39,7 @@ class StopWatch : public std::enable_shared_from_this<StopWatch> {
 
   const std::shared_ptr<GuardCore> core_;
   const EventPtr event_;
-  const std::shared_ptr<const CallOrigin> origin_;
+  const DeliveryKey key_;
   const SteadyTime deadline_;
 
   mutable Mutex mutex_;

@@ -189,8 +189,9 @@ void ModuleCore::log(AttemptToken token, LogLevel level, std::string_view messag
     const auto found = running_.find(token);
     if (found != running_.end()) calls = found->second->attempt.calls;
   }
-  if (calls) return sink_->log(level, token, calls->about(), message, fields);
-  sink_->log(level, 0, {}, message, fields);
+  if (!calls) return sink_->log(level, 0, {}, message, fields);
+  sink_->log(
+      level, token, [&] { return calls->about(); }, message, fields);
 }
 
 void ModuleCore::metric(std::int32_t kind, std::string_view name, double value) {

@@ -49,10 +49,11 @@ HostModuleSink::HostModuleSink(std::string module_id, Metrics& metrics, Clock& c
       lines_(kModuleLogBurst, kModuleLogPerSecond, clock.steadyNow()),
       tell_drops_at_(clock.steadyNow()) {}
 
-void HostModuleSink::log(LogLevel level, AttemptToken, const LogFields& about,
-                         std::string_view message, std::string_view fields) {
+void HostModuleSink::log(LogLevel level, AttemptToken, const About& about, std::string_view message,
+                         std::string_view fields) {
   if (!logEnabled(level, log_scope_) || !mayLog()) return;
-  const LogFields& known = about.empty() ? about_module_ : about;
+  LogFields known = about ? about() : LogFields();
+  if (known.empty()) known = about_module_;
   const std::string text = bounded(message);
   const std::string extra = checkedLogFields(fields);
   if (extra.empty()) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -24,9 +25,10 @@ enum class MetricKind : std::int32_t { kCounter = 1, kGauge = 2, kHistogram = 3 
 class ModuleSink {
  public:
   virtual ~ModuleSink() = default;
-  // `attempt` is 0 and `about` empty for a line about no attempt; what `about` holds is the host's
-  // own. `fields` is a JSON object as text, or empty.
-  virtual void log(LogLevel level, AttemptToken attempt, const LogFields& about,
+  // What a line begins with, the host's own; asked for only when the line is written.
+  using About = std::function<LogFields()>;
+  // `attempt` is 0 and `about` null for a line about no attempt. `fields` is a JSON object as text, or empty.
+  virtual void log(LogLevel level, AttemptToken attempt, const About& about,
                    std::string_view message, std::string_view fields) = 0;
   // `kind` is as the module gave it, maybe none of MetricKind.
   virtual void metric(std::int32_t kind, std::string_view name, double value) = 0;
@@ -51,7 +53,7 @@ class HostModuleSink final : public ModuleSink {
  public:
   HostModuleSink(std::string module_id, Metrics& metrics, Clock& clock);
 
-  void log(LogLevel level, AttemptToken attempt, const LogFields& about, std::string_view message,
+  void log(LogLevel level, AttemptToken attempt, const About& about, std::string_view message,
            std::string_view fields) override EXCLUDES(mutex_);
   void metric(std::int32_t kind, std::string_view name, double value) override EXCLUDES(mutex_);
   // A line that a worker process wrote to its stderr.

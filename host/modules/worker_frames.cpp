@@ -154,9 +154,10 @@ bool WorkerPool::onLog(const Member& member, const Frame& frame) {
   if (!line) return false;
   const auto running = member.running.find(frame.id);
   const auto abandoned = member.abandoned.find(frame.id);
-  LogFields about;
-  if (running != member.running.end()) about = running->second.attempt.calls->about();
-  if (abandoned != member.abandoned.end()) about = abandoned->second.about;
+  ModuleSink::About about;
+  if (running != member.running.end())
+    about = [&] { return running->second.attempt.calls->about(); };
+  if (abandoned != member.abandoned.end()) about = [&] { return abandoned->second.about; };
   sink_->log(static_cast<LogLevel>(line->level), frame.id, about, line->message, line->fields);
   return true;
 }

@@ -67,7 +67,7 @@ class Channel {
 class ChannelSink final : public ModuleSink {
  public:
   explicit ChannelSink(Channel& channel) : channel_(channel) {}
-  void log(LogLevel level, AttemptToken attempt, const LogFields&, std::string_view message,
+  void log(LogLevel level, AttemptToken attempt, const About&, std::string_view message,
            std::string_view fields) override {
     LogFrame line{static_cast<std::int32_t>(level), bounded(message), checkedLogFields(fields)};
     channel_.send({FrameType::kLog, attempt, encode(line)});

@@ -83,12 +83,18 @@ TEST_SUITE("module_sink") {
   TEST_CASE_FIXTURE(
       Fixture, "module_sink: lines beyond the rate are dropped and counted until time passes") {
     const int burst = static_cast<int>(kModuleLogBurst);
-    for (int i = 0; i < burst + 30; ++i) sink.log(LogLevel::kInfo, 1, {{"event", "e"}}, "line", "");
+    int asked = 0;
+    const auto about = [&] {
+      ++asked;
+      return LogFields{{"event", "e"}};
+    };
+    for (int i = 0; i < burst + 30; ++i) sink.log(LogLevel::kInfo, 1, about, "line", "");
     CHECK(exports("modhost_modules_log_lines_dropped_total{module=\"m1\"} 30"));
+    CHECK(asked == burst);
 
     clock.advance(Milliseconds(1000));
     for (int i = 0; i < static_cast<int>(kModuleLogPerSecond); ++i)
-      sink.log(LogLevel::kInfo, 1, {{"event", "e"}}, "line", "");
+      sink.log(LogLevel::kInfo, 1, about, "line", "");
     CHECK(exports("modhost_modules_log_lines_dropped_total{module=\"m1\"} 30"));
     sink.standardError(7, "one too many");
     CHECK(exports("modhost_modules_log_lines_dropped_total{module=\"m1\"} 31"));
