@@ -10,12 +10,10 @@ namespace modhost::host {
 
 void LaneQueue::add(Entry entry) {
   const EventSeq alone = entry.chat.empty() ? entry.seq : 0;
-  Item item{{std::move(entry.company), std::move(entry.chat), alone},
-            entry.stale_at,
-            entry.alone,
-            false,
-            false};
-  const auto added = items_.emplace(entry.seq, std::move(item));
+  const auto line =
+      lines_.try_emplace({std::move(entry.company), std::move(entry.chat), alone}).first;
+  const Item item{line, entry.stale_at, entry.alone, false, false};
+  const auto added = items_.emplace(entry.seq, item);
   MODHOST_ASSERT(added.second);
   wait(entry.seq, added.first->second, entry.ready_at);
 }
@@ -37,19 +35,18 @@ std::optional<EventSeq> LaneQueue::startFrom(Turns& turns, SteadyTime now) {
   advance(now);
   const std::optional<EventSeq> seq = turns.next();
   if (!seq) return std::nullopt;
-  const LineName line_name = items_.at(*seq).line;
-  Line& line = lines_.at(line_name);
-  line.waiting.erase(*seq);
-  line.out = seq;
+  const Lines::iterator line = items_.at(*seq).line;
+  line->second.waiting.erase(*seq);
+  line->second.out = seq;
   stale_at_.cancel(*seq);
-  offer(line_name);
+  offer(line);
   return seq;
 }
 
 void LaneQueue::again(EventSeq seq, SteadyTime ready_at, bool alone) {
   Item& item = items_.at(seq);
   item.alone = alone;
-  Line& line = lines_.at(item.line);
+  Line& line = item.line->second;
   MODHOST_ASSERT(line.out == seq);
   line.out.reset();
   wait(seq, item, ready_at);
@@ -58,15 +55,14 @@ void LaneQueue::again(EventSeq seq, SteadyTime ready_at, bool alone) {
 void LaneQueue::remove(EventSeq seq) {
   const auto found = items_.find(seq);
   MODHOST_ASSERT(found != items_.end());
-  const LineName name = found->second.line;
-  Line& line = lines_.at(name);
-  withdraw(name, line);
-  line.waiting.erase(seq);
-  if (line.out == seq) line.out.reset();
+  const Lines::iterator line = found->second.line;
+  withdraw(line);
+  line->second.waiting.erase(seq);
+  if (line->second.out == seq) line->second.out.reset();
   ready_at_.cancel(seq);
   stale_at_.cancel(seq);
   items_.erase(found);
-  offer(name);
+  offer(line);
 }
 
 std::vector<EventSeq> LaneQueue::takeStale(SteadyTime now) {
@@ -86,7 +82,7 @@ void LaneQueue::wait(EventSeq seq, Item& item, SteadyTime ready_at) {
   item.ready = false;
   ready_at_.set(seq, ready_at);
   stale_at_.set(seq, item.stale_at);
-  lines_[item.line].waiting.insert(seq);
+  item.line->second.waiting.insert(seq);
   offer(item.line);
 }
 
@@ -97,12 +93,12 @@ void LaneQueue::advance(SteadyTime now) {
   }
 }
 
-void LaneQueue::offer(const LineName& name) {
-  Line& line = lines_.at(name);
-  withdraw(name, line);
+void LaneQueue::offer(Lines::iterator named) {
+  auto& [name, line] = *named;
+  withdraw(named);
   if (line.out) return;
   if (line.waiting.empty()) {
-    lines_.erase(name);
+    lines_.erase(named);
     return;
   }
   line.offered = firstOf(line);
@@ -110,7 +106,8 @@ void LaneQueue::offer(const LineName& name) {
   turnsOf(*line.offered).add(std::get<0>(name), *line.offered);
 }
 
-void LaneQueue::withdraw(const LineName& name, Line& line) {
+void LaneQueue::withdraw(Lines::iterator named) {
+  auto& [name, line] = *named;
   if (!line.offered) return;
   turnsOf(*line.offered).drop(std::get<0>(name), *line.offered);
   line.offered.reset();
@@ -126,10 +123,10 @@ std::optional<EventSeq> LaneQueue::firstOf(const Line& line) const {
 }
 
 void LaneQueue::Turns::add(const std::string& company, EventSeq seq) {
-  Company& its = companies_[company];
-  its.ready.insert(seq);
+  const Companies::iterator its = companies_.try_emplace(company).first;
+  its->second.ready.insert(seq);
   ++ready_;
-  if (!std::exchange(its.in_turn, true)) order_.push_back(company);
+  if (!std::exchange(its->second.in_turn, true)) order_.push_back(its);
 }
 
 void LaneQueue::Turns::drop(const std::string& company, EventSeq seq) {
@@ -139,15 +136,14 @@ void LaneQueue::Turns::drop(const std::string& company, EventSeq seq) {
 
 std::optional<EventSeq> LaneQueue::Turns::next() {
   while (ready_ > 0) {
-    const std::string name = std::move(order_.front());
+    const Companies::iterator company = order_.front();
     order_.pop_front();
-    const Company& company = companies_.at(name);
-    if (company.ready.empty()) {
-      companies_.erase(name);
+    if (company->second.ready.empty()) {
+      companies_.erase(company);
       continue;
     }
-    order_.push_back(name);
-    return *company.ready.begin();
+    order_.push_back(company);
+    return *company->second.ready.begin();
   }
   return std::nullopt;
 }

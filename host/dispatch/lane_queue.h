@@ -66,17 +66,18 @@ class LaneQueue {
   // Company, chat, and the sequence of one that stands alone (0 for a chat's line).
   using LineName = std::tuple<std::string, std::string, EventSeq>;
 
-  struct Item {
-    LineName line;
-    SteadyTime stale_at{};
-    bool alone = false;
-    bool ready = false;
-    bool stale = false;
-  };
   struct Line {
     std::set<EventSeq> waiting;
     std::optional<EventSeq> out;
     std::optional<EventSeq> offered;  // the one of `waiting` that stands in turns
+  };
+  using Lines = std::map<LineName, Line>;
+  struct Item {
+    Lines::iterator line;  // stays while one of it is in items_
+    SteadyTime stale_at{};
+    bool alone = false;
+    bool ready = false;
+    bool stale = false;
   };
   // What is ready, company by company.
   class Turns {
@@ -92,21 +93,22 @@ class LaneQueue {
       std::set<EventSeq> ready;  // at most one per line
       bool in_turn = false;      // stands in order_
     };
-    std::map<std::string, Company> companies_;
-    std::deque<std::string> order_;
+    using Companies = std::map<std::string, Company>;
+    Companies companies_;
+    std::deque<Companies::iterator> order_;
     std::size_t ready_ = 0;  // over all companies
   };
 
   std::optional<EventSeq> startFrom(Turns& turns, SteadyTime now);
   void wait(EventSeq seq, Item& item, SteadyTime ready_at);
   void advance(SteadyTime now);
-  void offer(const LineName& name);
-  void withdraw(const LineName& name, Line& line);
+  void offer(Lines::iterator line);
+  void withdraw(Lines::iterator line);
   std::optional<EventSeq> firstOf(const Line& line) const;
   Turns& turnsOf(EventSeq seq) { return items_.at(seq).alone ? alone_ : common_; }
 
   std::map<EventSeq, Item> items_;
-  std::map<LineName, Line> lines_;
+  Lines lines_;  // none is empty: something waits, or is out
   Turns common_;
   Turns alone_;
   Timers<EventSeq> ready_at_;
