@@ -52,15 +52,15 @@ Settings settingsOf(const Json& config) {
 }
 
 std::string recordOf(const modhost::Event& event, const Settings& settings) {
-  Json record = {
-      {"time", timeText(event.receivedAt())},
-      {"eventId", event.id()},
-      {"type", event.type()},
-      {"userId", event.userId()},
-      {"companyId", event.companyId()},
-      {"chatId", event.chatId()},
-      {"assistantId", event.assistantId()},
-  };
+  // Member by member: a list in braces would first become arrays of two.
+  Json record;
+  record["time"] = timeText(event.receivedAt());
+  record["eventId"] = event.id();
+  record["type"] = event.type();
+  record["userId"] = event.userId();
+  record["companyId"] = event.companyId();
+  record["chatId"] = event.chatId();
+  record["assistantId"] = event.assistantId();
   if (settings.text == TextPolicy::kOmitted) return modhost::dumpJson(record);
 
   const std::string text = event.userText();
