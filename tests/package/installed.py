@@ -132,12 +132,26 @@ class Service:
             return log.read()
 
 
+def post_event(port, event_id):
+    """Posts one signed event; the answer's status."""
+    body = json.dumps({"id": event_id, "event": "unique.chat.user-message.created", "userId": "u", "companyId": "c",
+                       "payload": {"chatId": f"chat_{event_id}", "text": "hello"}})
+    headers = {"X-Unique-Signature": hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest(),
+               "X-Unique-Created-At": str(int(time.time()))}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SAFETY)
+    try:
+        connection.request("POST", "/webhook", body, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
 class Load:
     """Posts signed events one after the other until it is stopped, each again until it is acknowledged."""
 
     def __init__(self, port):
-        self.port, self.acked, self.more = port, [], True
-        self.threads = [threading.Thread(target=self.post_all, args=(i,)) for i in range(4)]
+        self.port, self.acked, self.refused, self.more = port, [], 0, True
+        self.threads = [threading.Thread(target=self.post_all, args=(i,), daemon=True) for i in range(4)]
         for thread in self.threads:
             thread.start()
 
@@ -150,18 +164,12 @@ class Load:
                 self.acked.append(event_id)
 
     def post(self, event_id):
-        body = json.dumps({"id": event_id, "event": "unique.chat.user-message.created", "userId": "u", "companyId": "c",
-                           "payload": {"chatId": f"chat_{event_id}", "text": "hello"}})
-        headers = {"X-Unique-Signature": hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest(),
-                   "X-Unique-Created-At": str(int(time.time()))}
         while self.more:
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SAFETY)
-                connection.request("POST", "/webhook", body, headers)
-                status = connection.getresponse().status
-                connection.close()
-            except OSError:
-                continue  # cut by the old host's end
+                status = post_event(self.port, event_id)
+            except OSError as error:  # cut by the old host's end
+                self.refused += isinstance(error, ConnectionRefusedError)
+                continue
             if status == 200:
                 return True
             assert status == 503, status
@@ -179,11 +187,11 @@ def recorded():
         return {json.loads(line)["eventId"] for line in lines}
 
 
-def start_sandbox(port):
+def start_sandbox(port, *options):
     """The platform: answers the module's calls, and posts to the service."""
     log = open("/package/sandbox", "wb")
     child = subprocess.Popen(["modhost", "sandbox", "/package", "--listen", "127.0.0.1:0", "--webhook",
-                              f"http://127.0.0.1:{port}/webhook"], stdout=log, stderr=log,
+                              f"http://127.0.0.1:{port}/webhook", *options], stdout=log, stderr=log,
                              env=dict(os.environ, UNIQUE_ENDPOINT_SECRET=SECRET))
     found = []
 

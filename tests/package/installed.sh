@@ -16,6 +16,7 @@ fi
 exec unshare --mount --propagation private sh -eu -c '
 scratch=$(mktemp -d)
 mount -t tmpfs scratch "$scratch"
+trap "umount -l $scratch; rmdir $scratch" EXIT
 mkdir "$scratch/upper" "$scratch/work" "$scratch/root"
 if ! mount -t overlay overlay -o "lowerdir=/,upperdir=$scratch/upper,workdir=$scratch/work" "$scratch/root"; then
   echo "skipped: no overlay over / can be mounted"
@@ -23,6 +24,7 @@ if ! mount -t overlay overlay -o "lowerdir=/,upperdir=$scratch/upper,workdir=$sc
 fi
 for folder in proc sys dev; do mount --rbind "/$folder" "$scratch/root/$folder"; done
 for folder in run tmp; do mount -t tmpfs "$folder" "$scratch/root/$folder"; done
+rm -f "$scratch/root/var/lib/man-db/auto-update"  # an index of all manuals takes seconds
 mkdir "$scratch/root/package"
 cp "$here/installed.py" "$here/../../docs/"*.md "$build"/modhost*_*.deb "$scratch/root/package/"
 status=0
