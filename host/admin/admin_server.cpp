@@ -62,22 +62,27 @@ AdminReply refusedBy(Refusal why) {
   return problem(400, "this is not HTTP/1.1 as this host reads it");
 }
 
+constexpr std::pair<const char*, const char*> kEveryAnswer[] = {
+    {"Cache-Control", "no-store"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"X-Frame-Options", "DENY"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Content-Security-Policy", kContentPolicy}};
+
 std::string closingResponse(const AdminReply& reply) {
   const auto status = static_cast<net::HTTPResponse::HTTPStatus>(reply.status);
-  return "HTTP/1.1 " + std::to_string(reply.status) + " " +
-         net::HTTPResponse::getReasonForStatus(status) + "\r\nContent-Type: " + reply.type +
-         "\r\nCache-Control: no-store\r\nContent-Length: " + std::to_string(reply.text.size()) +
+  std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " " +
+                     net::HTTPResponse::getReasonForStatus(status) +
+                     "\r\nContent-Type: " + reply.type;
+  for (const auto& [name, value] : kEveryAnswer) head += std::string("\r\n") + name + ": " + value;
+  return head + "\r\nContent-Length: " + std::to_string(reply.text.size()) +
          "\r\nConnection: Close\r\n\r\n" + reply.text;
 }
 
 void send(const AdminReply& reply, net::HTTPServerResponse& response) {
   response.setStatusAndReason(static_cast<net::HTTPResponse::HTTPStatus>(reply.status));
   response.setContentType(reply.type);
-  response.set("Cache-Control", "no-store");
-  response.set("X-Content-Type-Options", "nosniff");
-  response.set("X-Frame-Options", "DENY");
-  response.set("Referrer-Policy", "no-referrer");
-  response.set("Content-Security-Policy", kContentPolicy);
+  for (const auto& [name, value] : kEveryAnswer) response.set(name, value);
   for (const auto& [name, value] : reply.headers) response.set(name, value);
   response.setKeepAlive(false);
   response.sendBuffer(reply.text.data(), reply.text.size());
@@ -90,6 +95,7 @@ GateServerSettings serverSettings(const AdminSettings& settings) {
   made.limits.connections_max = settings.connections_max;
   made.limits.read_timeout = settings.request_timeout;
   made.limits.write_timeout = settings.answer_timeout;
+  made.limits.stop_timeout = kAdminStopMax;
   made.limits.threads = static_cast<std::size_t>(settings.threads);
   return made;
 }

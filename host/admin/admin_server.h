@@ -21,12 +21,14 @@ struct AdminSettings {
   std::string
       token;        // demanded of every request but health checks; empty: none. See admin_access.h
   int threads = 4;  // requests answered at once
-  std::size_t connections_max = 1024;   // open at once, silent ones included; further ones get 503
+  std::size_t connections_max = 256;    // open at once, silent ones included; further ones get 503
   Milliseconds request_timeout{5'000};  // for a request as a whole, from the accept
   Milliseconds answer_timeout{30'000};  // for the peer to take the whole answer
 };
 
 inline constexpr std::size_t kAdminHeadMax = 16 * 1024;
+// What a stop waits for answers that are not taken.
+inline constexpr Milliseconds kAdminStopMax{1'000};
 // Of all requests that are coming in, together; 503 beyond.
 inline constexpr std::size_t kAdminBufferedMax = 8 * 1024 * 1024;
 
@@ -43,8 +45,8 @@ class AdminServer {
 
   int port() const;
   void start();
-  // Returns when no request is being answered any more, after answer_timeout at most. No handler runs
-  // after it.
+  // Returns when no request is being answered any more; after kAdminStopMax answers that are not taken
+  // are cut. No handler runs after it.
   void stop();
 
  private:

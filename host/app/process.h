@@ -13,7 +13,8 @@ void protectSecrets();
 void raiseFileLimit();
 std::int64_t fileLimit();
 
-// Files of the host itself beside connections: database, modules, workers' channels, with room.
-inline constexpr std::int64_t kFilesOfTheHost = 256;
+// Files of the host beside its connections to and from the platform: those of the admin port (256), database,
+// modules, workers' channels, with room.
+inline constexpr std::int64_t kFilesOfTheHost = 512;
 
 }  // namespace modhost::host

@@ -83,8 +83,9 @@ Fd orThrow(int fd, const char* what) {
 
 }  // namespace
 
-GateMetrics::GateMetrics(Metrics& metrics, const std::string& port)
-    : connections(metrics.gauge("modhost_connections", "Open connections.", {{"port", port}})),
+GateMetrics::GateMetrics(Metrics& metrics, std::string given)
+    : port(std::move(given)),
+      connections(metrics.gauge("modhost_connections", "Open connections.", {{"port", port}})),
       buffered(metrics.gauge("modhost_gate_buffered_bytes",
                              "Bytes of requests received and not yet answered.", {{"port", port}})),
       pauses(metrics.counter("modhost_accept_pauses_total",
@@ -249,7 +250,7 @@ void Gate::pauseAccepting() {
   accept_again_at_ = clock_.steadyNow() + kTick;
   if (const std::optional<int> left_out = pause_lines_.take(clock_.steadyNow())) {
     logWarn(kArea, "out of descriptors or memory; connections wait",
-            {{"open", open_}, {"left_out", *left_out}});
+            {{"port", metrics_.port}, {"open", open_}, {"left_out", *left_out}});
   }
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_, nullptr);
   accepting_ = false;
@@ -403,7 +404,7 @@ void Gate::reapList(Connection::List& list) {
 
 void Gate::beginStop() {
   stop_begun_ = true;
-  stop_deadline_ = clock_.steadyNow() + limits_.write_timeout;
+  stop_deadline_ = clock_.steadyNow() + limits_.stop_timeout;
   // Whoever waits at the door is refused now rather than when the descriptor is closed; at a shared
   // one the next host will take him.
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_, nullptr);
@@ -417,6 +418,7 @@ bool Gate::isFinished() const {
 }
 
 void Gate::finish() {
+  over_ = true;
   while (!lingering_.empty()) close(leave(*lingering_.front()));
   MutexLock lock(mutex_);
   finished_ = true;

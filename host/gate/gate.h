@@ -53,7 +53,9 @@ using Refuse = std::function<std::string(Refusal)>;
 
 struct GateMetrics {
   // `port`: the value of their label of that name.
-  GateMetrics(Metrics& metrics, const std::string& port);
+  GateMetrics(Metrics& metrics, std::string port);
+
+  const std::string port;
 
   Gauge connections, buffered;
   Counter pauses;
@@ -67,7 +69,8 @@ struct GateLimits {
   std::size_t connections_max = 0;
   Milliseconds
       read_timeout{};  // a request's first byte (or the accept) to its last byte; never extended
-  Milliseconds write_timeout{};  // see GateSocket; here: what stop() waits for answers
+  Milliseconds write_timeout{};  // for the peer to take one whole answer; see GateSocket
+  Milliseconds stop_timeout{};   // stop() waits so long for answers, and nobody does longer
   Milliseconds idle_timeout{};   // a kept connection without a byte
   int send_buffer_bytes = 0;     // what the kernel holds of a connection's answers; 0: its default
   std::size_t threads = 4;       // server threads: requests handled at once
@@ -133,9 +136,11 @@ class Gate {
   void giveBack(std::unique_ptr<Connection> connection, After after, std::string answer = {});
 
   // Refuses connections (those at a shared listener wait for who comes next), refuses
-  // half-read requests, waits for the taken ones to come back (no longer than write_timeout) and
+  // half-read requests, waits for the taken ones to come back (no longer than stop_timeout) and
   // closes everything. The accept loop must run, and go on until this returns.
   void stop();
+  // stop() has ended: from now on nobody waits for a peer to take an answer.
+  bool isOver() const { return over_; }
 
  private:
   struct Returned {
@@ -203,7 +208,7 @@ class Gate {
   bool stop_begun_ = false;
   SteadyTime stop_deadline_{};
 
-  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stopping_{false}, over_{false};
   Mutex mutex_;
   CondVar finished_changed_;
   CondVar ready_changed_;  // for next()

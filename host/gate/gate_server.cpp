@@ -12,6 +12,7 @@
 
 #include <utility>
 
+#include "host/base/mutex.h"
 #include "host/base/startup_error.h"
 #include "host/base/thread.h"
 #include "host/gate/gate_socket.h"
@@ -107,6 +108,7 @@ struct GateServer::Impl {
   Poco::AutoPtr<GateServerSocketImpl> door;
   Poco::ThreadPool pool;
   net::HTTPServer server;
+  Mutex stopping;
   bool started = false;
 };
 
@@ -125,6 +127,7 @@ void GateServer::start(Metrics& metrics, Refuse refuse) {
 
 // The gate first, with the server still answering what is ready; then the server has nothing left.
 void GateServer::stop() {
+  const MutexLock lock(impl_->stopping);
   if (!std::exchange(impl_->started, false)) return;
   impl_->door->stop();
   impl_->server.stopAll(false);

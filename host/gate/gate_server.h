@@ -36,7 +36,7 @@ GateSocket& gateSocket(Poco::Net::HTTPServerRequest& request);
 // Threads: every method may be called from any thread.
 class GateServer {
  public:
-  // Called on the server's own threads, at once. An exception ends the connection without an answer.
+  // Called on the server's own threads, at once. Must not throw: Poco would answer for it.
   using Handle = std::function<void(Poco::Net::HTTPServerRequest&, Poco::Net::HTTPServerResponse&)>;
 
   // Binds and listens; nobody is served before start(). Throws StartupError for an address that can
@@ -46,8 +46,8 @@ class GateServer {
 
   int port() const;
   void start(Metrics& metrics, Refuse refuse);
-  // Refuses connections, answers what is here in full and refuses the rest. Returns when no handler is
-  // running any more and none will.
+  // Refuses connections, answers what is here in full and refuses the rest; after limits.stop_timeout
+  // answers that are not taken are cut. Returns when no handler is running any more and none will.
   void stop();
 
  private:

@@ -65,7 +65,8 @@ bool GateSocket::waitForNext(Milliseconds timeout) {
 }
 
 int GateSocket::sendBytes(const void* buffer, int length, int) {
-  if (!connection_) throw Poco::Net::ConnectionResetException();
+  // Poco's stream sends what it holds once more when it goes, also after a failure.
+  if (!connection_ || broken_) throw Poco::Net::ConnectionResetException();
   if (!std::exchange(sent_any_, true)) write_deadline_ = clock_.steadyNow() + write_timeout_;
   const char* next = static_cast<const char*>(buffer);
   auto left = static_cast<std::size_t>(std::max(length, 0));
@@ -86,7 +87,7 @@ int GateSocket::sendBytes(const void* buffer, int length, int) {
 
 void GateSocket::waitWritable(SteadyTime deadline) {
   pollfd wanted{sockfd(), POLLOUT, 0};
-  while (clock_.steadyNow() < deadline) {
+  while (clock_.steadyNow() < deadline && !gate_.isOver()) {
     if (::poll(&wanted, 1, kWriteSliceMs) != 0) return;  // an error shows at the next send
   }
   broken_ = true;

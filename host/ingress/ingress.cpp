@@ -215,6 +215,7 @@ GateLimits gateLimits(const IngressSettings& settings) {
           settings.connections_max,
           settings.read_timeout,
           settings.write_timeout,
+          settings.write_timeout,  // of a stop, too
           settings.idle_timeout,
           kSendBufferBytes,
           static_cast<std::size_t>(settings.threads)};

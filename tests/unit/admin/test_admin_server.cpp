@@ -347,6 +347,7 @@ TEST_SUITE("admin") {
     const Response folded = admin.ask("GET /healthz HTTP/1.1\r\n X: folded");
     CHECK(folded.code() == 400);
     CHECK(folded.field("Content-Type") == "application/json");
+    CHECK(folded.field("X-Content-Type-Options") == "nosniff");
     CHECK(admin.ask("GET /healthz HTTP/1.1\r\nX: " + std::string(kAdminHeadMax, 'x')).code() ==
           431);
   }
@@ -367,6 +368,29 @@ TEST_SUITE("admin") {
     admin.clock.advance(anyPort().answer_timeout);
 
     CHECK(admin.ask("GET /healthz").code() == 200);
+  }
+
+  TEST_CASE("admin: a stop does not wait for who does not take his answer") {
+    AdminSettings settings = anyPort();
+    settings.answer_timeout = std::chrono::hours(24 * 365);
+    AdminSources sources;
+    sources.reload = [](const AdminRequest&) {
+      return AdminReply{200, "text/plain", std::string(64 << 20, 'x'), {}};
+    };
+    AdminUnderTest admin(std::move(sources), settings);
+    std::vector<std::unique_ptr<RawClient>> stalled;
+    for (int i = 0; i < 2 * anyPort().threads; ++i) {
+      stalled.push_back(std::make_unique<RawClient>(admin.server.port()));
+      REQUIRE(stalled.back()->send("POST /api/v1/reload HTTP/1.1\r\nX-Modhost-Action: 1\r\n\r\n"));
+    }
+    for (int i = 0; i < anyPort().threads; ++i) CHECK(stalled[i]->readable(60'000));
+
+    auto stopped = std::async(std::launch::async, [&] { admin.server.stop(); });
+
+    CHECK(eventually([&] {
+      admin.clock.advance(kAdminStopMax);
+      return stopped.wait_for(Milliseconds(0)) == std::future_status::ready;
+    }));
   }
 
   TEST_CASE("admin: an action whose body was cut is none") {
