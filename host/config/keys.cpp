@@ -116,8 +116,8 @@ const std::vector<Key<S>> kSettingsKeys = {
       "container beside this one, or a mesh that encrypts."},
      [](S& s) -> Slot { return &s.platform.allow_plain_http; }},
     {{"platform.http2", kBool, "false", "", "", "",
-      "Lets calls share a connection by HTTP/2 where an https platform offers it. One that is lost then leaves "
-      "the fate of all calls on it unknown, not of one."},
+      "Lets calls share a connection by HTTP/2 where an https platform offers it. One that is lost, or ended "
+      "by the platform, then leaves the fate of all calls on it unknown, not of one."},
      [](S& s) -> Slot { return &s.platform.http2; }},
 
     {{"inbox.sqlite.path", kPath, "var/inbox.db", "", "", "",

@@ -349,7 +349,8 @@ void CurlPlatform::Impl::start(Call& call) {
     idle_.pop_back();
   }
   call.sent = clock_.steadyNow();
-  call.wire->prepare(call.request, timeout, &call);
+  const bool after_silence = call.so_far && !call.so_far->ok();
+  call.wire->prepare(call.request, timeout, after_silence, &call);
   ++on_wire_;
   metrics_.onWire(1);
   if (call.tries_made > 0) metrics_.retried();

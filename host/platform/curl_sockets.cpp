@@ -33,6 +33,7 @@ CURLM* makeMulti(int connections_max) {
   CURLM* multi = initialised == CURLE_OK ? curl_multi_init() : nullptr;
   if (multi == nullptr) throw StartupError("", "libcurl can not be initialised");
   curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(connections_max));
+  curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, static_cast<long>(connections_max));
   return multi;
 }
 

@@ -1,6 +1,9 @@
 #include "host/platform/curl_try.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <new>
@@ -12,6 +15,11 @@ namespace {
 
 // Gateways drop idle connections after a minute or more; an older one is not worth the gamble.
 constexpr long kIdleConnectionSeconds = 45;
+// A shared connection outlives the calls on it that time out, so its age is bounded as well.
+constexpr long kSharedConnectionSeconds = 300;
+// What was sent and no kernel has acknowledged for so long ends its connection: a path that went away without
+// a word (a gateway's table, a machine) is noticed long before the call's own time is over.
+constexpr int kUnacknowledgedMs = 30'000;
 
 // Behind those that stay the same.
 constexpr std::size_t kUserHeader = 5;
@@ -36,6 +44,11 @@ std::string traceHeader(const PlatformRequest& request) {
   return "traceparent: " + traceparentText(request.origin->trace, request.span_id);
 }
 
+int onNewSocket(void*, curl_socket_t fd, curlsocktype) {
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs, sizeof kUnacknowledgedMs);
+  return CURL_SOCKOPT_OK;
+}
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
   const std::size_t first = text.find_first_not_of(kBlank);
@@ -47,6 +60,7 @@ std::string_view trimmed(std::string_view text) {
 
 CurlTry::CurlTry(const PlatformClientSettings& settings)
     : settings_(settings),
+      http2_(settings.http2 && settings.api_base.starts_with("https://")),
       easy_(curl_easy_init()),
       headers_{"Authorization: Bearer " + settings.api_key, "x-app-id: " + settings.app_id,
                "x-api-version: " + settings.api_version, "Content-Type: application/json",
@@ -70,16 +84,16 @@ void CurlTry::setWhatStays() {
   curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy_, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, onNewSocket);
   curl_easy_setopt(easy_, CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds);
 }
 
 void CurlTry::setProtocol() {
   // By HTTP/1.1 a connection bears one request at a time, so that a cut makes one call's fate unknown,
   // not a hundred.
-  const long version = settings_.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+  const long version = http2_ ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, version);
-  // A call rather waits for a connection that is being made than makes one of its own.
-  curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, settings_.http2 ? 1L : 0L);
+  if (http2_) curl_easy_setopt(easy_, CURLOPT_MAXLIFETIME_CONN, kSharedConnectionSeconds);
   curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy_, CURLOPT_PATH_AS_IS, 1L);
@@ -107,7 +121,8 @@ void CurlTry::setCallbacks() {
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
 }
 
-void CurlTry::prepare(const PlatformRequest& request, Milliseconds timeout, void* owner) {
+void CurlTry::prepare(const PlatformRequest& request, Milliseconds timeout, bool after_silence,
+                      void* owner) {
   body_.clear();
   retry_after_.clear();
   requests_ = 0;
@@ -120,7 +135,16 @@ void CurlTry::prepare(const PlatformRequest& request, Milliseconds timeout, void
   headers_[kCompanyHeader] = "x-company-id: " + request.company_id;
   headers_[kTraceHeader] = traceHeader(request);
   linkHeaders();
+  setSharing(after_silence);
   setMethodAndBody(request);
+}
+
+// A first try rather waits for a connection that is being made than makes one of its own. A connection that
+// went silent may stay silent for all others, and libcurl keeps it: a further try must not go there.
+void CurlTry::setSharing(bool after_silence) {
+  if (!http2_) return;
+  curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, after_silence ? 0L : 1L);
+  curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, after_silence ? 1L : 0L);
 }
 
 void CurlTry::linkHeaders() {

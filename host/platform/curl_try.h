@@ -21,8 +21,11 @@ class CurlTry {
   CurlTry& operator=(const CurlTry&) = delete;
 
   // Makes the handle ready for one perform. `request` must live until finish() or until the handle
-  // left its multi handle: its body is not copied. `owner` comes back from owner().
-  void prepare(const PlatformRequest& request, Milliseconds timeout, void* owner);
+  // left its multi handle: its body is not copied. `owner` comes back from owner(). `after_silence`: the
+  // try before this one of the same request ended without a reply; by HTTP/2 this one then makes a
+  // connection of its own.
+  void prepare(const PlatformRequest& request, Milliseconds timeout, bool after_silence,
+               void* owner);
 
   // What came of it. Error texts are libcurl's fixed phrases, which never hold URL, header or body.
   Result<PlatformReply> finish(CURLcode code);
@@ -46,9 +49,11 @@ class CurlTry {
   void setProxy();
   void setCallbacks();
   void linkHeaders();
+  void setSharing(bool after_silence);
   void setMethodAndBody(const PlatformRequest& request);
 
   const PlatformClientSettings& settings_;
+  const bool http2_;
   CURL* easy_;
   // libcurl reads the list and copies nothing of it. The user's, the company's and
   // the trace are each try's own.

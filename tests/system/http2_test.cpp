@@ -33,6 +33,8 @@ class Gateway {
     return "https://localhost:" + std::to_string(port()) + "/public/chat-gen2";
   }
   void cutAll() const { ::kill(pid_, SIGUSR2); }
+  // On the connections there are, whatever comes.
+  void silence() const { ::kill(pid_, SIGWINCH); }
   // It still accepts connections, as the kernel does that, and says nothing on them.
   void pause() const { ::kill(pid_, SIGSTOP); }
   void resume() const { ::kill(pid_, SIGCONT); }
@@ -67,14 +69,15 @@ class Gateway {
 };
 
 struct Chats {
-  explicit Chats(const std::string& http2) : gateway(platform), host(gateway.apiBase()) {
+  explicit Chats(const std::string& http2, const std::string& more = "")
+      : gateway(platform), host(gateway.apiBase()) {
     host.configure(mainJobModules(host, "in_process") + "dispatch: {stop_poll: 0}\n");
     std::string yaml = fileText(host.file("modules.yaml"));
     const std::string platform_key = "platform: {";
     const std::size_t at = yaml.find(platform_key);
     REQUIRE(at != std::string::npos);
-    yaml.insert(at + platform_key.size(),
-                "http2: " + http2 + ", ca_file: " + gateway.certificate() + ", ");
+    yaml.insert(at + platform_key.size(), "http2: " + http2 + ", connect_timeout: 5m, " + more +
+                                              "ca_file: " + gateway.certificate() + ", ");
     writeFile(host.file("modules.yaml"), yaml);
     host.start();
   }
@@ -146,6 +149,20 @@ TEST_CASE("http2: a connection that is lost under all calls leaves every chat an
     CHECK(chats.platform.message("msg_a_" + Chats::id(i))->patches.size() == 1);
   }
   CHECK(chats.gateway.versions() == std::set<std::string>{"2.0"});
+}
+
+TEST_CASE("http2: a connection that goes silent under all calls takes no further try along") {
+  Chats chats("true", "call_timeout: 1s, tries: 10, ");
+  const auto first = chats.platform.hold({"POST", "/search/search"});
+  REQUIRE(postWebhook(chats.host.port(), chosenEventBody("evt_warm", "Why?")).status == 200);
+  REQUIRE(first->waitForArrivals(1));
+
+  chats.gateway.silence();
+  first->release();
+  chats.askAll();
+
+  CHECK(chats.allAnswered());
+  CHECK_FALSE(answered(chats.platform, Chats::id(0), kApology));
 }
 
 }  // namespace

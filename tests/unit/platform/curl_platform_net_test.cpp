@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -157,9 +158,39 @@ class TlsServer {
   std::string port_;
 };
 
+// The descriptor of this process whose peer is 127.0.0.1:`port`; -1: none.
+int socketTo(int port) {
+  for (int fd = 0; fd < 1024; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    if (peer.sin_family == AF_INET && ntohs(peer.sin_port) == port) return fd;
+  }
+  return -1;
+}
+
 }  // namespace
 
 TEST_SUITE("platform") {
+  // What a path that went away without a word looks like can not be made on loopback; that the kernel was
+  // told what to do then can be seen.
+  TEST_CASE("platform: what is sent and never acknowledged ends its connection") {
+    RecordingPlatform server;
+    const auto hold = server.hold({});
+    Client client(oneTry(server.apiBase()));
+    auto started = client.start(client.request("POST", "/search/search", "{}"));
+    REQUIRE(hold->waitForArrivals(1));
+
+    int patience_ms = 0;
+    socklen_t size = sizeof patience_ms;
+    REQUIRE(::getsockopt(socketTo(server.port()), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms,
+                         &size) == 0);
+    CHECK(patience_ms == 30'000);
+
+    hold->release();
+    CHECK(started.outcome.get().reply.ok());
+  }
+
   TEST_CASE("platform: the environment's proxies are not looked at") {
     RecordingPlatform server;
     const Environment proxies("http://127.0.0.1:1");
