@@ -126,6 +126,7 @@ void InboxTables::rolledBack() {
   changed_ = false;
   target_ids_.clear();  // one may have been added by what was rolled back
   traced_.clear();
+  lives_.forgetAll();
   Rows traced = sql_->traced.rows();
   while (traced.next()) traced_.insert(traced.integer(0));
   Rows row = sql_->load_tally.rows();
@@ -217,6 +218,7 @@ void InboxTables::settle(const Settlement& settlement) {
   moveState(before, row->life.state);
   if (isOpen(row->life.state)) return storeLife(*row);
   sql_->delete_delivery.run(row->target, row->seq);
+  lives_.forget(row->seq, row->target);
   const bool dead = row->life.state == DeliveryState::kDead;
   if (dead) addDeadLetter(*row, settlement.error);
   countEvent(row->seq, -1, dead ? 1 : 0);
@@ -333,12 +335,17 @@ void InboxTables::addDelivery(const Row& row, WallTime answer_from, CompanyKey c
   sql_->add_delivery.run(row.target, row.seq, stored(life.state), life.attempts, life.interruptions,
                          life.unclean_exits, life.in_process, life.begun, toMs(life.due),
                          storedEnd(life.end), toMs(answer_from), working_.epoch, company);
+  lives_.keep(row.seq, row.target, life);
   ++*counterOf(life.state);
   changed_ = true;
 }
 
 std::optional<InboxTables::Row> InboxTables::findDelivery(const DeliveryKey& key) {
   Row row{key.seq, targetId(key.target), DeliveryLife{}};
+  if (const auto known = lives_.find(row.seq, row.target)) {
+    row.life = *known;
+    return row;
+  }
   Rows found = sql_->find_delivery.rows(row.target, row.seq);
   if (!found.next()) return std::nullopt;
   row.life = readLife(found, 0);
@@ -350,6 +357,7 @@ void InboxTables::storeLife(const Row& row) {
   sql_->store_life.run(row.target, row.seq, stored(life.state), life.attempts, life.interruptions,
                        life.unclean_exits, life.in_process, life.begun, toMs(life.due),
                        storedEnd(life.end), working_.epoch);
+  lives_.keep(row.seq, row.target, life);
 }
 
 void InboxTables::addDeadLetter(const Row& row, std::string_view why) {

@@ -24,6 +24,7 @@
 #include "host/inbox/database.h"
 #include "host/inbox/delivery_life.h"
 #include "host/inbox/inbox.h"
+#include "host/inbox/recent_lives.h"
 #include "host/inbox/waiting_lanes.h"
 
 namespace modhost::host {
@@ -129,6 +130,7 @@ class InboxTables {
   std::map<Target, TargetId> target_ids_;
   // Events that have, or had, rows in `step`, `attempt_record` or `trace`: of most there is nothing to delete.
   std::unordered_set<EventSeq> traced_;
+  RecentLives lives_;  // of rows of `delivery`; whoever writes there says so here
 
   mutable Mutex mutex_;
   Tally committed_ GUARDED_BY(mutex_);

@@ -256,6 +256,22 @@ TEST_SUITE("inbox storage") {
     CHECK(on.inbox().stats().take().waiting == 1);
   }
 
+  TEST_CASE("inbox: a begin that a full disk refused is as if it had never been") {
+    InboxOnFaultyDisk on;
+    const DeliveryKey key{on.accept("one").take().seq, "a"};
+    const std::vector<Begin> begins{{key, false}};
+
+    on.disk.setDiskFull(true);
+    const Result<void> refused = on.inbox().begin(begins);
+    on.disk.setDiskFull(false);
+
+    REQUIRE(!refused.ok());
+    CHECK(refused.error().kind == ErrorKind::kUnavailable);
+    CHECK(on.inbox().stats().take().waiting == 1);
+    CHECK(on.inbox().begin(begins).ok());
+    on.checkBooks();
+  }
+
   TEST_CASE("inbox: an accept costs one fsync and what survives a kill alone costs none") {
     InboxOnFaultyDisk on;
     const int before_accept = on.disk.walSyncs();
