@@ -2,16 +2,24 @@
 
 #include <array>
 #include <charconv>
+#include <limits>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "host/base/json_depth.h"
-#include "host/event/json_walk.h"
 
 namespace modhost::host {
 namespace {
 
-std::optional<std::int64_t> fromDigits(std::string_view text) {
-  if (text.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+using Json = nlohmann::json;
+
+std::optional<std::int64_t> fitting(std::uint64_t number) {
+  const bool fits = number <= std::uint64_t{std::numeric_limits<std::int64_t>::max()};
+  return fits ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
+}
+
+std::optional<std::int64_t> fromDigits(const std::string& text) {
+  if (text.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   const bool whole = error == std::errc() && end == text.data() + text.size();
@@ -20,12 +28,12 @@ std::optional<std::int64_t> fromDigits(std::string_view text) {
 
 // Hears of each value in its turn. A key says where the value behind it goes: `slot_` for a text,
 // `is_created_at_`, or `child_` for what an object behind it is.
-class EnvelopeReader final : public JsonListener {
+class EnvelopeReader final : public nlohmann::json_sax<Json> {
  public:
   Envelope envelope;
-  const char* why = "not an object";  // when the walk was ended
+  const char* why = "not an object";  // when the pass was ended
 
-  bool key(std::string_view name) override {
+  bool key(string_t& name) override {
     forgetKey();
     switch (places_[depth_ - 1]) {
       case Place::kTop:
@@ -43,20 +51,27 @@ class EnvelopeReader final : public JsonListener {
     return true;
   }
 
-  bool string(std::string_view text) override {
+  bool string(string_t& text) override {
     if (is_created_at_) envelope.created_at = fromDigits(text);
-    if (slot_ != nullptr) slot_->emplace(text);
+    if (slot_ != nullptr) *slot_ = std::move(text);
     return isInside();
   }
-  bool number(std::optional<std::int64_t> integer) override { return created(integer); }
-  bool literal() override { return created(std::nullopt); }
+  bool number_integer(number_integer_t number) override { return created(number); }
+  bool number_unsigned(number_unsigned_t number) override { return created(fitting(number)); }
+  bool number_float(number_float_t, const string_t&) override { return created(std::nullopt); }
+  bool boolean(bool) override { return created(std::nullopt); }
+  bool null() override { return created(std::nullopt); }
+  bool binary(binary_t&) override { return created(std::nullopt); }
 
-  bool openObject() override { return enter(isInside() ? child_ : Place::kTop); }
-  bool openArray() override { return isInside() && enter(Place::kElsewhere); }
-  bool close() override {
-    --depth_;
-    forgetKey();
-    return true;
+  bool start_object(std::size_t) override { return enter(isInside() ? child_ : Place::kTop); }
+  bool start_array(std::size_t) override { return isInside() && enter(Place::kElsewhere); }
+  bool end_object() override { return leave(); }
+  bool end_array() override { return leave(); }
+
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
+    const bool encoding = std::string_view(error.what()).find("UTF-8") != std::string_view::npos;
+    why = encoding ? "not UTF-8" : "not JSON";
+    return false;
   }
 
  private:
@@ -74,7 +89,7 @@ class EnvelopeReader final : public JsonListener {
     slot_ = &slot;
   }
 
-  void keyOfTop(std::string_view name) {
+  void keyOfTop(const string_t& name) {
     if (name == "event") take(envelope.event);
     if (name == "userId") take(envelope.user_id);
     if (name == "companyId") take(envelope.company_id);
@@ -89,7 +104,7 @@ class EnvelopeReader final : public JsonListener {
     }
   }
 
-  void keyOfPayload(std::string_view name) {
+  void keyOfPayload(const string_t& name) {
     Envelope::Payload& payload = envelope.payload;
     if (name == "chatId") take(payload.chat_id);
     if (name == "chatid") take(payload.chatid);
@@ -118,6 +133,12 @@ class EnvelopeReader final : public JsonListener {
     return true;
   }
 
+  bool leave() {
+    --depth_;
+    forgetKey();
+    return true;
+  }
+
   std::array<Place, kJsonDepthMax> places_{};  // of the open objects and arrays, the innermost last
   std::size_t depth_ = 0;                      // how many are open
   Envelope::Text* slot_ = nullptr;
@@ -128,18 +149,11 @@ class EnvelopeReader final : public JsonListener {
 }  // namespace
 
 Result<Envelope> readEnvelope(std::string_view body) {
+  // The library takes a NUL byte for the end of the text, whatever follows it.
+  if (body.find('\0') != std::string_view::npos) return Error{ErrorKind::kInvalid, "not JSON"};
   EnvelopeReader reader;
-  switch (JsonWalk(body, reader).run()) {
-    case JsonFault::kNone:
-      return std::move(reader.envelope);
-    case JsonFault::kEnded:
-      return Error{ErrorKind::kInvalid, reader.why};
-    case JsonFault::kNotUtf8:
-      return Error{ErrorKind::kInvalid, "not UTF-8"};
-    case JsonFault::kNotJson:
-      break;
-  }
-  return Error{ErrorKind::kInvalid, "not JSON"};
+  if (!Json::sax_parse(body, &reader)) return Error{ErrorKind::kInvalid, reader.why};
+  return std::move(reader.envelope);
 }
 
 }  // namespace modhost::host
