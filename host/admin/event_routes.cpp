@@ -165,6 +165,7 @@ class EventPages {
     const Result<EventStory> story = find(request.captured.at("id"));
     if (!story) return notFound(story.error());
     Json json = storyJson(story.value(), clock_.wallNow());
+    json["calls"] = sources_.calls ? sources_.calls(story.value().seq) : Json::array();
     if (with_body) json["body"] = bodyOf(story.value());
     return jsonReply(200, json);
   }

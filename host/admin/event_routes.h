@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,9 @@ struct AdminModule {
 
 struct EventRoutesSources {
   std::function<std::vector<AdminModule>()> modules;  // those serving now
-  bool show_bodies = false;                           // whether ?body=1 is granted
+  // The latest platform calls of an event, as the story shows them.
+  std::function<nlohmann::json(EventSeq)> calls = {};
+  bool show_bodies = false;  // whether ?body=1 is granted
 };
 
 // The references must outlive the router.

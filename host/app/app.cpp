@@ -184,6 +184,7 @@ std::unique_ptr<AdminServer> App::Parts::startAdmin(const HandedSockets& handed)
     return attemptsReply(dispatcher.recent(), request, clock.wallNow());
   };
   sources.events.modules = [this] { return modules.serving(); };
+  sources.events.calls = [this](EventSeq seq) { return callsJson(guard.callsOf(seq)); };
   sources.events.show_bodies = settings.admin_show_bodies;
   AdminRouter pages = adminRoutes(clock, metrics, *inbox, *inbox, std::move(sources));
   AdminSettings made = adminSettings(settings);

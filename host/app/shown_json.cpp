@@ -42,6 +42,34 @@ Json attemptJson(const RecentAttempt& one) {
   return json;
 }
 
+const char* wordOf(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kTimeout:
+      return "timeout";
+    case ErrorKind::kCancelled:
+      return "cancelled";
+    case ErrorKind::kInvalid:
+      return "refused";
+    default:
+      return "unavailable";
+  }
+}
+
+Json callJson(const RecentCall& call) {
+  Json json = {{"module", call.owner.key.target},
+               {"attempt", call.owner.attempt},
+               {"method", call.method},
+               {"route", call.route},
+               {"started_at", isoTime(call.started_at)},
+               {"ended", call.ended}};
+  if (!call.ended) return json;
+  json["took_ms"] = static_cast<double>(call.took.count()) / 1'000;
+  json["tries"] = call.tries;
+  json["status"] = call.error ? Json() : Json(call.status);
+  json["error"] = call.error ? Json(wordOf(*call.error)) : Json();
+  return json;
+}
+
 // 0 when it was not said; nullopt when it is no number.
 std::optional<std::int64_t> afterIn(const AdminRequest& request) {
   const auto found = request.query.find("after");
@@ -70,6 +98,12 @@ AdminReply attemptsReply(const RecentAttempts& recent, const AdminRequest& reque
   for (const RecentAttempt& one : changed) json["attempts"].push_back(attemptJson(one));
   if (!changed.empty()) json["latest"] = changed.back().change;
   return jsonReply(200, json);
+}
+
+Json callsJson(const std::vector<RecentCall>& calls) {
+  Json json = Json::array();
+  for (const RecentCall& call : calls) json.push_back(callJson(call));
+  return json;
 }
 
 }  // namespace modhost::host

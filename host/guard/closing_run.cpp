@@ -97,7 +97,7 @@ void ClosingRun::lookBeforeWriting() {
   const DeliveryKey& key = closing_.delivery.key;
   if (mayBeAnswered()) return core_->sendOwn(event, key, "GET", messageLookPath(event), "", found);
   const SteadyTime until = core_->clock.steadyNow() + core_->settings.call_timeout;
-  core_->lookAtMessage(event, originOf(event, key), until, found);
+  core_->lookAtMessage(event, originOf(event, key), CallOwner{key, 0}, until, found);
 }
 
 // Never over an answer that stands: where one may, nothing is written without a readable message.

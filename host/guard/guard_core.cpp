@@ -55,7 +55,8 @@ GuardCore::~GuardCore() {
   MODHOST_ASSERT(stopping_ && under_way_ == 0);
 }
 
-GuardCore::Ticket GuardCore::send(PlatformRequest request, PlatformDone done) {
+GuardCore::Ticket GuardCore::send(PlatformRequest request, const std::optional<CallOwner>& owner,
+                                  PlatformDone done) {
   Ticket ticket = 0;
   if (request.origin) request.span_id = newSpanId();
   {
@@ -63,8 +64,11 @@ GuardCore::Ticket GuardCore::send(PlatformRequest request, PlatformDone done) {
     ticket = ++last_ticket_;
     on_wire_[ticket].cut = stopping_ ? Cut::kCancelled : Cut::kNone;
   }
-  const PlatformCallId id = platform_.call(
-      std::move(request), [this, ticket, done = std::move(done)](PlatformOutcome outcome) {
+  const std::uint64_t kept = owner ? calls.begun(*owner, request, clock.wallNow()) : 0;
+  const PlatformCallId id =
+      platform_.call(std::move(request), [this, ticket, kept, from = clock.steadyNow(),
+                                          done = std::move(done)](PlatformOutcome outcome) {
+        if (kept != 0) calls.ended(kept, outcome, clock.steadyNow() - from);
         {
           MutexLock lock(mutex_);
           on_wire_.erase(ticket);
@@ -111,11 +115,12 @@ void GuardCore::sendOwn(const Event& event, const DeliveryKey& key, std::string 
   request.user_id = event.user_id;
   request.company_id = event.company_id;
   request.deadline = clock.steadyNow() + settings.call_timeout;
-  send(std::move(request), std::move(done));
+  send(std::move(request), CallOwner{key, 0}, std::move(done));
 }
 
 GuardCore::Ticket GuardCore::lookAtMessage(const Event& event,
                                            std::shared_ptr<const CallOrigin> origin,
+                                           const std::optional<CallOwner>& owner,
                                            SteadyTime deadline, PlatformDone done) {
   PlatformRequest request;
   request.method = "GET";
@@ -126,7 +131,7 @@ GuardCore::Ticket GuardCore::lookAtMessage(const Event& event,
   request.company_id = event.company_id;
   request.deadline = deadline;
   request.tries_max = 1;
-  return send(std::move(request), std::move(done));
+  return send(std::move(request), owner, std::move(done));
 }
 
 void GuardCore::after(Milliseconds delay, std::function<void()> task) {

@@ -19,6 +19,7 @@
 #include "host/base/thread.h"
 #include "host/guard/delivery_ledger.h"
 #include "host/guard/guard.h"
+#include "host/guard/recent_calls.h"
 
 namespace modhost::host {
 
@@ -46,17 +47,19 @@ class GuardCore {
   ~GuardCore();
 
   // Platform::call(), withdraw() and cancel(), but the latter two also work before call() has
-  // returned.
-  Ticket send(PlatformRequest request, PlatformDone done);
+  // returned. With an owner the call is kept among the recent ones.
+  Ticket send(PlatformRequest request, const std::optional<CallOwner>& owner, PlatformDone done);
   void withdraw(Ticket ticket) { cut(ticket, Cut::kWithdrawn); }
   void cancel(Ticket ticket) { cut(ticket, Cut::kCancelled); }
 
   // One of the guard's own calls on behalf of a delivery, within call_timeout.
   void sendOwn(const Event& event, const DeliveryKey& key, std::string method, std::string path,
                std::string body, PlatformDone done);
-  // Reads the event's assistant message, in one try, until `deadline`.
+  // Reads the event's assistant message, in one try, until `deadline`. The looks of an attempt for
+  // the user's stop have no owner: they come by the clock, and would push out what tells something.
   Ticket lookAtMessage(const Event& event, std::shared_ptr<const CallOrigin> origin,
-                       SteadyTime deadline, PlatformDone done);
+                       const std::optional<CallOwner>& owner, SteadyTime deadline,
+                       PlatformDone done);
 
   // Runs `task` on the timer's thread once `delay` has passed; stop() drops what has not run.
   void after(Milliseconds delay, std::function<void()> task);
@@ -86,6 +89,7 @@ class GuardCore {
   Clock& clock;
   const GuardSettings settings;
   GuardMetrics metrics;
+  RecentCalls calls;
 
  private:
   enum class Cut { kNone = 1, kWithdrawn, kCancelled };

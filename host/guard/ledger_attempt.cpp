@@ -78,21 +78,21 @@ bool mayBeDone(const PlatformOutcome& outcome) {
 
 }  // namespace
 
-LedgerAttempt::LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event,
-                             const DeliveryKey& key, SteadyTime deadline,
+LedgerAttempt::LedgerAttempt(std::shared_ptr<GuardCore> core, const Delivery& delivery,
+                             SteadyTime deadline,
                              std::shared_ptr<const std::vector<CallPattern>> allowed,
                              std::shared_ptr<DeliveryLedger> ledger)
     : core_(std::move(core)),
-      event_(std::move(event)),
-      key_(key),
+      event_(delivery.event),
+      owner_{delivery.key, delivery.attempts + 1},
       deadline_(deadline),
       allowed_(std::move(allowed)),
       ledger_(std::move(ledger)),
-      watch_(std::make_shared<StopWatch>(core_, event_, key_, deadline_)),
+      watch_(std::make_shared<StopWatch>(core_, event_, owner_.key, deadline_)),
       number_(ledger_ ? ledger_->newAttempt() : 0) {}
 
 const std::shared_ptr<const CallOrigin>& LedgerAttempt::origin() const {
-  std::call_once(origin_made_, [this] { origin_ = originOf(*event_, key_); });
+  std::call_once(origin_made_, [this] { origin_ = originOf(*event_, owner_.key); });
   return origin_;
 }
 
@@ -186,8 +186,10 @@ void LedgerAttempt::send(const OperationPtr& operation, const std::string& metho
   request.route = as_called ? operation->route : "/message-log/*";
   request.origin = origin();
   const GuardCore::Ticket ticket =
-      core_->send(std::move(request), [self = shared_from_this(), then = std::move(then)](
-                                          PlatformOutcome outcome) { then(std::move(outcome)); });
+      core_->send(std::move(request), owner_,
+                  [self = shared_from_this(), then = std::move(then)](PlatformOutcome outcome) {
+                    then(std::move(outcome));
+                  });
   bool fenced = false;
   {
     MutexLock lock(mutex_);

@@ -27,8 +27,9 @@ class LedgerAttempt final : public GuardedAttempt,
                             public std::enable_shared_from_this<LedgerAttempt> {
  public:
   // A null `ledger` (it could not be read) lets no call out: each answers kUnavailable.
-  LedgerAttempt(std::shared_ptr<GuardCore> core, EventPtr event, const DeliveryKey& key,
-                SteadyTime deadline, std::shared_ptr<const std::vector<CallPattern>> allowed,
+  // `delivery` does not count this attempt yet.
+  LedgerAttempt(std::shared_ptr<GuardCore> core, const Delivery& delivery, SteadyTime deadline,
+                std::shared_ptr<const std::vector<CallPattern>> allowed,
                 std::shared_ptr<DeliveryLedger> ledger);
   ~LedgerAttempt() override { watch_->end(); }
 
@@ -90,7 +91,7 @@ class LedgerAttempt final : public GuardedAttempt,
 
   const std::shared_ptr<GuardCore> core_;
   const EventPtr event_;
-  const DeliveryKey key_;
+  const CallOwner owner_;
   const SteadyTime deadline_;
   const std::shared_ptr<const std::vector<CallPattern>> allowed_;
   const std::shared_ptr<DeliveryLedger> ledger_;

@@ -42,9 +42,8 @@ std::shared_ptr<GuardedAttempt> LedgerGuard::open(
     logError("guard", "the ledger can not be read; the attempt gets no way out",
              aboutDelivery(delivery), {{"error", ledger.error().message}});
   }
-  auto attempt =
-      std::make_shared<LedgerAttempt>(core_, delivery.event, delivery.key, deadline,
-                                      std::move(allowed), ledger.ok() ? ledger.take() : nullptr);
+  auto attempt = std::make_shared<LedgerAttempt>(core_, delivery, deadline, std::move(allowed),
+                                                 ledger.ok() ? ledger.take() : nullptr);
   MutexLock lock(mutex_);
   if (attempts_.size() >= forget_at_) {
     std::erase_if(attempts_, [](const auto& weak) { return weak.expired(); });
@@ -53,6 +52,8 @@ std::shared_ptr<GuardedAttempt> LedgerGuard::open(
   attempts_.push_back(attempt);
   return attempt;
 }
+
+std::vector<RecentCall> LedgerGuard::callsOf(EventSeq seq) const { return core_->calls.of(seq); }
 
 Result<Guard::Standing> LedgerGuard::standing(const DeliveryKey& key) {
   auto ledger = core_->ledgerOf(key, true);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "host/guard/guard.h"
+#include "host/guard/recent_calls.h"
 
 namespace modhost::host {
 
@@ -28,6 +29,9 @@ class LedgerGuard final : public Guard {
       std::shared_ptr<const std::vector<CallPattern>> allowed) override;
   Result<Standing> standing(const DeliveryKey& key) override;
   void close(const Closing& closing, std::function<void(bool)> done) override;
+
+  // Of its deliveries, among the latest of all events.
+  std::vector<RecentCall> callsOf(EventSeq seq) const;
 
  private:
   const std::shared_ptr<GuardCore> core_;

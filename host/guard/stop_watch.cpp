@@ -39,7 +39,8 @@ void StopWatch::look() {
     core_->enter();
   }
   const GuardCore::Ticket ticket = core_->lookAtMessage(
-      *event_, originOf(*event_, key_), std::min(deadline_, now + core_->settings.call_timeout),
+      *event_, originOf(*event_, key_), std::nullopt,
+      std::min(deadline_, now + core_->settings.call_timeout),
       [self = shared_from_this()](PlatformOutcome outcome) { self->looked(outcome); });
   bool cut = false;
   {

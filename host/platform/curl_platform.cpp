@@ -289,6 +289,7 @@ void CurlPlatform::Impl::stopCall(PlatformCallId id) {
   if (call.wire) {
     auto wire = takeOffWire(call);
     if (wire->left()) ++call.unknown_tries;
+    ++call.tries_made;
     idle_.push_back(std::move(wire));
   }
   finish(call, Error{ErrorKind::kCancelled, "the call was cancelled"});
@@ -435,7 +436,7 @@ void CurlPlatform::Impl::stopWaiting(const Call& call) {
 void CurlPlatform::Impl::finish(Call& call, Result<PlatformReply> reply) {
   stopWaiting(call);
   const auto owned = std::move(calls_.extract(call.id).mapped());
-  PlatformOutcome outcome{std::move(reply), owned->unknown_tries};
+  PlatformOutcome outcome{std::move(reply), owned->unknown_tries, owned->tries_made};
   const std::chrono::duration<double> seconds = clock_.steadyNow() - owned->started;
   metrics_.ended(owned->request.method, owned->request.route, outcome, seconds.count());
   traceCall(owned->request, owned->tries_made, outcome, clock_.steadyNow() - owned->started);

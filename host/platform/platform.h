@@ -44,6 +44,7 @@ struct PlatformOutcome {
   Result<PlatformReply> reply;  // errors: kTimeout, kUnavailable (no connection, cut), kCancelled
   // Tries that left (at least partly) and whose reply was never read: what they did is not known.
   int unknown_tries = 0;
+  int tries = 0;  // that were made, whatever they came to
 };
 
 using PlatformDone = std::function<void(PlatformOutcome)>;

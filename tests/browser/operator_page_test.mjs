@@ -76,6 +76,8 @@ pageTest("operator: a question shows as it comes and tells its story", {}, async
   await story.getByText("Received and stored").waitFor();
   await story.getByText("Attempt 1").waitFor();
   await story.getByText("unique.chat.external-module.chosen").waitFor();
+  await story.getByRole("listitem").filter({hasText: "PATCH /messages/*"}).getByText("200").first().waitFor();
+  assert.match(await story.innerText(), /POST \/search\/search\s+20\d\s+\d[\d.]* m?s after receipt · took /);
   assert.match(await story.innerText(), /Answer\s+written/);
   await page.keyboard.press("Escape");
   await story.waitFor({state: "hidden"});

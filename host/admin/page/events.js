@@ -4,6 +4,7 @@ import {age, badge, byId, clockTime, confirmed, duration, el, fillTable, number,
 
 const kTailRows = matchMedia("(max-width: 45rem)").matches ? 12 : 30;
 const kLettersMax = 20;  // the rest is for `modhost events list`
+const kCallsMax = 200;   // of a module in a story; the latest
 const kGood = ["ok", "skipped", "stopped"];
 
 // What /api/v1/attempts has told, in the order of their starts.
@@ -238,6 +239,23 @@ function stepMoment(step) {
   return moment(null, [`Step ${step.order}.${step.nth} `, badge(step.state)], `${log}, message ${step.message_id}${twice}`);
 }
 
+// In the words of the log: a status, or what came instead of one.
+function callMoment(call, received_at) {
+  const kind = !call.ended ? "busy" : call.status >= 200 && call.status < 300 ? "good" : "bad";
+  const word = call.ended ? String(call.status ?? call.error) : "on its way";
+  const about = [call.attempt ? null : "the host's own", `${duration(Date.parse(call.started_at) - Date.parse(received_at))} after receipt`,
+                 call.ended ? `took ${duration(call.took_ms)}` : null, call.tries > 1 ? `${call.tries} tries` : null];
+  return moment(call.started_at, [el("code", {}, `${call.method} ${call.route}`), " ", badge(word, kind)],
+                about.filter(Boolean).join(" · "), `call ${kind}`);
+}
+
+function callMoments(story, module) {
+  const calls = story.calls.filter((call) => call.module === module);
+  const shown = calls.slice(-kCallsMax).map((call) => callMoment(call, story.received_at));
+  const left = calls.length - shown.length;
+  return left > 0 ? [moment(shown[0].iso, `${left} earlier calls`, "GET /api/v1/events/{id} tells them"), ...shown] : shown;
+}
+
 function endMoment(delivery) {
   if (!delivery) return null;
   if (delivery.state === "dead") {
@@ -247,11 +265,13 @@ function endMoment(delivery) {
   return moment(null, ["Now ", badge(delivery.state)], due, "busy");
 }
 
-function moduleStory(module, delivery) {
+function moduleStory(story, module) {
+  const delivery = story.deliveries.find((one) => one.module === module);
   const own = [...attempts.values()].filter((one) => one.seq === story_of.seq && one.module === module);
   const told = (record) => own.some((one) => one.attempt === record.attempt && one.end === record.end);
   const records = (delivery?.records ?? []).filter((record) => !told(record));
-  const tries = [...own.map(attemptMoment), ...records.map(recordMoment)].sort((a, b) => a.iso < b.iso ? -1 : 1);
+  const tries = [...own.map(attemptMoment), ...records.map(recordMoment), ...callMoments(story, module)]
+      .sort((a, b) => a.iso < b.iso ? -1 : a.iso > b.iso ? 1 : 0);
   const moments = [...tries, ...(delivery?.steps ?? []).map(stepMoment), endMoment(delivery)].filter(Boolean);
   return [el("h3", {}, module), el("ol", {class: "timeline"}, moments.map(({element}) => element))];
 }
@@ -292,11 +312,11 @@ export async function showStory() {
     byId("story-title").textContent = story.id;
     const seen = [...attempts.values()].filter((one) => one.seq === story_of.seq);
     story.type ??= seen[0]?.type;  // it went with the body
-    const named = [...new Set([...story.deliveries, ...seen].map((one) => one.module))].sort();
+    const named = [...new Set([...story.deliveries, ...seen, ...story.calls].map((one) => one.module))].sort();
     const stored = moment(story.received_at, "Received and stored",
                           `on disk before the platform had its 200 · seq ${story.seq}`, "good");
     const fresh = [factsOf(story), el("ol", {class: "timeline"}, stored.element),
-                   ...named.flatMap((module) => moduleStory(module, story.deliveries.find((one) => one.module === module))),
+                   ...named.flatMap((module) => moduleStory(story, module)),
                    named.length === 0 ? el("p", {class: "faint"}, "All its deliveries have ended, before this host's latest " +
                                                 "512 attempts.") : null,
                    bodyPart(story)].filter(Boolean);

@@ -66,7 +66,7 @@ const kKinds = {
   owed: ["retry", "closing", "still mapped"],
 };
 export const kindOf = (word) => Object.keys(kKinds).find((kind) => kKinds[kind].includes(word)) ?? "calm";
-export const badge = (word) => el("span", {class: `badge ${kindOf(word)}`}, word.replaceAll("_", " "));
+export const badge = (word, kind = kindOf(word)) => el("span", {class: `badge ${kind}`}, word.replaceAll("_", " "));
 
 // --- tables ---
 

@@ -84,6 +84,28 @@ TEST_SUITE("shown json") {
       CHECK_MESSAGE(attemptsReply(recent, request, WallTime{}).status == 400, wrong);
     }
   }
+
+  TEST_CASE("shown json: a call says its way and its end and no path") {
+    RecentCalls recent;
+    PlatformRequest request{"PATCH", "/messages/msg_secret", R"({"text":"secret"})", "u", "c"};
+    request.route = "/messages/*";
+    PlatformOutcome outcome{PlatformReply{200, "secret"}};
+    outcome.tries = 2;
+    recent.ended(recent.begun({{7, "rag"}, 1}, request, WallTime(Milliseconds(1'000))), outcome,
+                 Milliseconds(3));
+    outcome.reply = Error{ErrorKind::kTimeout, "secret"};
+    recent.ended(recent.begun({{7, "rag"}, 0}, request, WallTime(Milliseconds(2'000))), outcome,
+                 Milliseconds(4));
+    recent.begun({{7, "rag"}, 2}, request, WallTime(Milliseconds(3'000)));
+
+    CHECK(callsJson(recent.of(7)) == Json::parse(R"([
+      {"module": "rag", "attempt": 1, "method": "PATCH", "route": "/messages/*", "ended": true,
+       "started_at": "1970-01-01T00:00:01.000Z", "took_ms": 3.0, "tries": 2, "status": 200, "error": null},
+      {"module": "rag", "attempt": 0, "method": "PATCH", "route": "/messages/*", "ended": true,
+       "started_at": "1970-01-01T00:00:02.000Z", "took_ms": 4.0, "tries": 2, "status": null, "error": "timeout"},
+      {"module": "rag", "attempt": 2, "method": "PATCH", "route": "/messages/*", "ended": false,
+       "started_at": "1970-01-01T00:00:03.000Z"}])"));
+  }
 }
 
 }  // namespace modhost::host
