@@ -14,6 +14,7 @@
 #include <atomic>
 #include <istream>
 #include <ostream>
+#include <thread>
 
 #include "host/base/log.h"
 #include "host/base/loopback.h"
@@ -31,6 +32,7 @@ constexpr int kConnectionsQueuedMax = 1024;
 constexpr int kThreadIdleSeconds = 60;
 // Poco's idle threads look up this often; with its default of 10 s a stop may take as long.
 constexpr int kThreadLookMs = 250;
+constexpr host::Milliseconds kStopLook{5};  // between two looks whether all connections have ended
 // A client that neither sends nor takes bytes for this long is let go.
 constexpr int kSocketTimeoutSeconds = 60;
 
@@ -244,6 +246,11 @@ class Handler final : public net::HTTPRequestHandler {
 class Factory final : public net::HTTPRequestHandlerFactory {
  public:
   explicit Factory(Wiring& wiring) : wiring_(wiring) {}
+  // What HTTPServer::stopAll() does, for connections that were taken up since.
+  void cutConnections() {
+    const bool abort = true;
+    serverStopped(this, abort);
+  }
   net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override {
     return new Handler(wiring_);  // Poco deletes it
   }
@@ -285,11 +292,13 @@ struct Server::Parts {
       : wiring{std::move(settings), api, desk, faults, trace, stop, clock},
         socket(listenOn(wiring.settings.listen)),
         pool("sandbox", 2, kConnectionsMax, kThreadIdleSeconds, host::kThreadStackDefault),
-        server(new Factory(wiring), pool, socket, pocoParams()) {}
+        factory(new Factory(wiring)),
+        server(factory, pool, socket, pocoParams()) {}
 
   Wiring wiring;
   net::ServerSocket socket;
   Poco::ThreadPool pool;
+  Poco::SharedPtr<Factory> factory;
   net::HTTPServer server;
 };
 
@@ -303,6 +312,12 @@ Server::Server(ServerSettings settings, Api& api, Desk& desk, FailRules& faults,
 Server::~Server() {
   parts_->wiring.stop.stop();
   parts_->server.stopAll(/*abortCurrent=*/true);
+  // A connection that a thread took up just then was not told, and would wait 15 s for a further
+  // request, 60 s for a first one.
+  while (parts_->pool.used() > 0) {
+    parts_->factory->cutConnections();
+    std::this_thread::sleep_for(kStopLook);
+  }
   parts_->pool.joinAll();
 }
 
