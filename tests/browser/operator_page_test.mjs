@@ -330,6 +330,61 @@ pageTest("operator: a host that has gone is missed", {}, async ({page}) => {
   await page.getByRole("alert").getByText("The host does not answer").waitFor();
 }, [/ERR_CONNECTION|ERR_EMPTY/]);
 
+pageTest("operator: a host that hangs is told apart from what is shown until it answers again", {}, async ({page, cleanup}) => {
+  const host = await startHost();
+  cleanup(host.stop);
+  await page.goto(host.admin);
+  await row(page, "Modules", "rag-responder", "serving").waitFor();
+
+  host.program.freeze();
+  const told = page.getByRole("alert").getByText("The host does not answer. All that this page shows is old, of ");
+  await told.waitFor();
+  await page.getByText("no answer", {exact: true}).waitFor();
+  await row(page, "Modules", "rag-responder", "serving").waitFor();  // still there to be read
+  assert.deepEqual((await lowContrasts(page)).low, []);
+
+  host.program.thaw();
+  await told.waitFor({state: "detached"});
+  await page.getByText("ready", {exact: true}).waitFor();
+  assert.equal(await page.locator("body.old").count(), 0);
+});
+
+pageTest("operator: more dead letters are shown when asked for and all are dropped after a question", {},
+         async ({page, cleanup}) => {
+  const host = await startHost({config: `dispatch: {unrouted: dead_letter}
+modules: [{id: message-logger, config: {file: messages.jsonl}}]
+routes: [{event: nothing.comes, to: message-logger}]
+`});
+  cleanup(host.stop);
+  const all = 130;
+  for (let at = 0; at < all; ++at) {
+    await sendWebhook(host, {id: `evt_${at}`, event: "unique.chat.user-message.created", userId: "u", companyId: "c",
+                             payload: {chatId: "chat", text: "hello"}});
+  }
+  await page.goto(host.admin);
+  const letters = page.getByRole("table", {name: "Dead letters"}).locator("tbody tr");
+  const more = page.getByRole("button", {name: "Show more"});
+  const shown = (count) => eventually(async () => assert.equal(await letters.count(), count));
+  await shown(20);
+  await page.getByText(`20 of ${all}`).waitFor();
+
+  await more.press("Enter");
+  await shown(120);
+  await more.press("Enter");
+  await shown(all);
+  await more.waitFor({state: "hidden"});
+  assert.equal(new Set(await letters.getByRole("button", {name: /^evt_\d+$/}).allInnerTexts()).size, all);
+
+  await page.getByRole("button", {name: "Drop all"}).click();
+  await page.getByRole("dialog").getByRole("button", {name: "Cancel"}).click();
+  await shown(all);
+  await page.getByRole("button", {name: "Drop all"}).click();
+  await page.getByRole("dialog").getByRole("button", {name: "Drop all"}).click();
+
+  await page.getByRole("status").getByText(`${all} are dropped.`).waitFor();
+  await page.getByText("None: every delivery that ended, ended well.").waitFor();
+});
+
 for (const colorScheme of ["light", "dark"]) {
   pageTest(`operator: all is readable and named in ${colorScheme}`, {colorScheme, viewport: {...desk, height: 1000}},
            async ({page, cleanup}) => {

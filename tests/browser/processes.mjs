@@ -57,7 +57,12 @@ class Program {
     });
   }
 
+  // As a machine that hangs: its ports still take connections, and nothing answers.
+  freeze() { this.#child.kill("SIGSTOP"); }
+  thaw() { this.#child.kill("SIGCONT"); }
+
   async stop() {
+    this.thaw();
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), kStopMax);
     this.#child.kill("SIGTERM");
     await this.#ended;

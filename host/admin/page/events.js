@@ -3,8 +3,10 @@ import {get, post} from "./api.js";
 import {age, badge, byId, clockTime, confirmed, duration, el, fillTable, number, say, since, span} from "./view.js";
 
 const kTailRows = matchMedia("(max-width: 45rem)").matches ? 12 : 30;
-const kLettersMax = 20;  // the rest is for `modhost events list`
-const kCallsMax = 200;   // of a module in a story; the latest
+const kLettersFirst = 20;  // events with dead letters, before "Show more"
+const kLettersMore = 100;
+const kPageMax = 500;      // events that the host gives at once
+const kCallsMax = 200;     // of a module in a story; the latest
 const kGood = ["ok", "skipped", "stopped"];
 
 // What /api/v1/attempts has told, in the order of their starts.
@@ -12,6 +14,8 @@ const attempts = new Map();
 let latest = 0;
 let open_events = [];  // with open or dead deliveries, newest first
 let letters = [];
+let letters_wanted = kLettersFirst;
+let more_letters = false;
 let modules = [];      // of those that serve
 let show_bodies = false;
 let held = false;
@@ -24,15 +28,29 @@ const attemptKey = (one) => `${one.seq}/${one.module}/${one.attempt}/${one.start
 // --- reading ---
 
 export async function readEvents() {
-  const [open, dead] = [await get("/api/v1/events?limit=50"), await get(`/api/v1/events?state=dead&limit=${kLettersMax}`)];
+  const [open, dead] = [await get("/api/v1/events?limit=50"), await readDead()];
   const news = await get(`/api/v1/attempts?after=${latest}`);
   if (news.latest < latest) attempts.clear();  // another process answers
   latest = news.latest;
   for (const one of news.attempts) attempts.set(attemptKey(one), one);
   for (const key of [...attempts.keys()].slice(0, Math.max(0, attempts.size - 512))) attempts.delete(key);
   open_events = open.events;
-  letters = dead.events.flatMap(
+  letters = dead.flatMap(
       (event) => event.deliveries.map((delivery) => ({...event, ...delivery})));
+}
+
+// As many events with dead letters as are wanted, the newest first.
+async function readDead() {
+  const found = [];
+  let next = "";
+  do {
+    const limit = Math.min(letters_wanted - found.length, kPageMax);
+    const page = await get(`/api/v1/events?state=dead&limit=${limit}${next && `&cursor=${next}`}`);
+    found.push(...page.events);
+    next = page.next ?? "";
+  } while (next && found.length < letters_wanted);
+  more_letters = next !== "";
+  return found;
 }
 
 export async function oldestWaiting() {
@@ -163,7 +181,8 @@ export function showLetters(dead) {
   })));
   byId("letters-none").hidden = letters.length > 0;
   byId("letters-count").textContent = dead > 0 ? dead > letters.length ? `${letters.length} of ${dead}` : `${dead}` : "";
-  byId("replay-all").hidden = letters.length < 2;
+  byId("replay-all").hidden = byId("drop-all").hidden = letters.length < 2;
+  byId("letters-more").hidden = !more_letters;
 }
 
 // Says what came of an action, and shows it at once.
@@ -194,15 +213,15 @@ async function drop(letter) {
 }
 
 // In slices, as the API gives them; what fails is counted.
-async function replayEvery() {
-  let [replayed, failed, cursor] = [0, 0, undefined];
+async function actOnEvery(action, done_name) {
+  let [done, failed, cursor] = [0, 0, undefined];
   do {
-    const slice = await post("/api/v1/events/replay", {all: true, ...(cursor ? {cursor} : {})});
-    replayed += slice.replayed.length;
+    const slice = await post(`/api/v1/events/${action}`, {all: true, ...(cursor ? {cursor} : {})});
+    done += slice[done_name].length;
     failed += slice.failed.length;
     cursor = slice.next;
   } while (cursor);
-  return {replayed, failed};
+  return {done, failed};
 }
 
 byId("replay-all").onclick = async () => {
@@ -210,7 +229,22 @@ byId("replay-all").onclick = async () => {
                               "Each waits again for its module. An answer takes the place of the apology in its chat.",
                               "Replay all");
   if (!yes) return;
-  await act(replayEvery, ({replayed, failed}) => `${replayed} wait again${failed ? `, ${failed} could not be replayed` : ""}.`);
+  await act(() => actOnEvery("replay", "replayed"),
+            ({done, failed}) => `${done} wait again${failed ? `, ${failed} could not be replayed` : ""}.`);
+};
+
+byId("drop-all").onclick = async () => {
+  const yes = await confirmed("Drop all dead letters?",
+                              "Each ends for good, also those that the page does not show; a body goes with the last of its " +
+                              "deliveries. It cannot be undone.", "Drop all");
+  if (!yes) return;
+  await act(() => actOnEvery("drop", "dropped"),
+            ({done, failed}) => `${done} are dropped${failed ? `, ${failed} could not be dropped` : ""}.`);
+};
+
+byId("letters-more").onclick = () => {
+  letters_wanted += kLettersMore;
+  document.dispatchEvent(new Event("changed"));
 };
 
 // --- one event's story ---

@@ -13,7 +13,7 @@ const history = new History();
 let turns = 0;
 let timer = 0;
 let busy = false;
-let answered_at = null;
+let answered_at = null;  // in the reader's words
 
 function showReady({ready, reasons}) {
   byId("ready").textContent = ready ? "ready" : `not ready: ${(reasons ?? []).join(", ")}`;
@@ -66,7 +66,8 @@ async function turn() {
     show(await readAll());
     await showStory();
     ++turns;
-    answered_at = Date.now();
+    answered_at = new Date().toLocaleTimeString("en-GB");
+    document.body.classList.remove("old");
     say("problem", "");
     timer = setTimeout(next, kTurnMs);
   } catch (error) {
@@ -82,8 +83,12 @@ function failed(error) {
     forgetToken();
     return showGate(wrong ? "That is not this host's token." : "");
   }
-  const silent = answered_at ? `; last answer ${span(Date.now() - answered_at)} ago` : "";
-  say("problem", error.status ? error.message : `The host does not answer${silent}. Trying again.`, "bad");
+  const old = answered_at ? ` All that this page shows is old, of ${answered_at}.` : "";
+  say("problem", error.status ? error.message + old : `The host does not answer.${old} Trying again.`, "bad");
+  document.body.classList.add("old");
+  byId("ready").textContent = "no answer";
+  byId("ready").className = "pill bad";
+  byId("live").textContent = "";
   turns = 0;
   timer = setTimeout(next, kTurnMs);
 }
