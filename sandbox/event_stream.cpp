@@ -24,7 +24,7 @@ std::string EventStream::next() {
     if (!change) return "";
     const bool timed_out = *change == seen_change_;
     seen_change_ = *change;
-    if (timed_out) return ":\n\n";
+    if (timed_out) return frame("beat", Json::object());
     if (std::string news = frames(); !news.empty()) return news;
   }
 }

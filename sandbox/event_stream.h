@@ -2,7 +2,7 @@
 //
 //   event: chats   the list of chats, whenever it has changed
 //   event: chat    the chosen chat, whole, whenever it has changed; its id is the chat's version
-//   : comment      every kHeartbeat in which nothing changed
+//   event: beat    every kHeartbeat in which nothing changed: a page that hears nothing knows why
 //
 // Each frame is made when there is room to send it, from what is stored then. So a reader that is slow
 // or stands still misses states in between, never the last one, and nothing is queued for it.
@@ -15,7 +15,7 @@
 
 namespace modhost::sandbox {
 
-inline constexpr host::Milliseconds kHeartbeat{15'000};
+inline constexpr host::Milliseconds kHeartbeat{5'000};
 // After this silence a page that has lost its stream asks again; told to it at the start.
 inline constexpr host::Milliseconds kReconnectAfter{1000};
 

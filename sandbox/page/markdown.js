@@ -93,7 +93,12 @@ function blocksOf(text) {
   }
 }
 
+// Fonts with contextual forms, such as Inter around brackets, cost the layout of a long word more than in proportion to
+// its length: a longer text is set without kerning and ligatures.
+const FINE_LETTERS_MAX = 4000;
+export const isLong = (text) => text.length > FINE_LETTERS_MAX;
+
 // An element that holds the text. Its headings begin two levels down, below those of the page.
 export function markdown(text) {
-  return el("div", {class: "prose"}, blocksOf(text) ?? el("p", {class: "as-written"}, text));
+  return el("div", {class: isLong(text) ? "prose long" : "prose"}, blocksOf(text) ?? el("p", {class: "as-written"}, text));
 }

@@ -1,7 +1,7 @@
 // The messages of a chat. Each has a view that is kept and changed in place while its answer is made.
 import {duration, el, fill, postJson} from "./dom.js";
 import {openDocument, placeOfReference} from "./document.js";
-import {markdown} from "./markdown.js";
+import {isLong, markdown} from "./markdown.js";
 import {TracePanel} from "./trace.js";
 
 const WORDS = {RUNNING: "running", COMPLETED: "completed", FAILED: "failed"};
@@ -143,6 +143,7 @@ export class MessageView {
     if (this.#last.text === text) return;
     this.#last.text = text;
     this.#text.textContent = text;
+    this.#text.classList.toggle("long", isLong(text ?? ""));
   }
 
   #showAnswer(message) {

@@ -5,6 +5,7 @@ import {MessageView, isRunning} from "./messages.js";
 
 const RETRY_MS = 2000;
 const NEAR_END_PX = 120;
+const SILENCE_MS = 12_000;  // the stream says something every 5 s, if only that it is there
 
 let status = null;
 let stream = null;
@@ -85,9 +86,28 @@ function showList(chats = listed) {
 
 // ---- the stream ----
 
+let silence = 0;
+
+function heard() {
+  clearTimeout(silence);
+  silence = setTimeout(silent, SILENCE_MS);
+}
+
+function lost(text) {
+  complain(text);
+  byId("problem").dataset.lost = "yes";
+}
+
+function silent() {
+  lost(`The sandbox has said nothing for ${SILENCE_MS / 1000} s: what is shown here may be old. Trying again.`);
+  connect();
+}
+
 function connect() {
   stream?.close();
+  heard();
   const mine = stream = new EventSource("/sandbox/stream" + (chatId ? `?chat=${encodeURIComponent(chatId)}` : ""));
+  for (const kind of ["open", "chats", "chat", "beat"]) mine.addEventListener(kind, heard);
   mine.addEventListener("open", () => {
     if (byId("problem").dataset.lost) complain("");
     delete byId("problem").dataset.lost;
@@ -95,8 +115,7 @@ function connect() {
   mine.addEventListener("chats", (event) => showList(JSON.parse(event.data)));
   mine.addEventListener("chat", (event) => show(JSON.parse(event.data)));
   mine.addEventListener("error", () => {
-    complain("The sandbox does not answer; trying again. Is it still running?");
-    byId("problem").dataset.lost = "yes";
+    lost("The sandbox does not answer; trying again. Is it still running?");
     if (mine.readyState === EventSource.CLOSED && mine === stream) setTimeout(() => reconnect(mine), RETRY_MS);
   });
 }
@@ -153,7 +172,8 @@ byId("ask").addEventListener("submit", async (event) => {
     fitField();
     byId("scroll").scrollTop = byId("scroll").scrollHeight;
   } catch (error) {
-    complain("Not sent: " + error.message + ".");
+    complain(error.name === "TimeoutError" ? "The sandbox did not answer: whether the question came is not known." :
+             "Not sent: " + error.message + ".");
   }
   sending = false;
   field.focus();

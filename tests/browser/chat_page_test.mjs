@@ -216,6 +216,7 @@ pageTest("chat: what an answer holds is shown and never run", {}, async ({page, 
 for (const [what, members] of Object.entries({
   "nests too deep": {text: "> ".repeat(5000) + "the end"},
   "holds more marks than can be read": {text: "*a **b ".repeat(10_000) + "the end"},
+  "is one long word of brackets": {text: "[a](".repeat(20_000) + " the end"},
   "has references that are none": {text: "the end", references: [null, 5, {url: 7, sourceId: 8, name: {}}]},
   "has a time that is none": {text: "the end", completedAt: "yesterday"},
 })) {
@@ -230,6 +231,9 @@ for (const [what, members] of Object.entries({
     await lastAnswer(page).getByText("the end").waitFor();
     await lastAnswer(page).getByText(/^Answered in/).waitFor();
     assert.equal(await lastAnswer(page).getByText(/object Object|NaN/).count(), 0);
+    const [rendering] = await lastAnswer(page).locator(".prose").evaluateAll(
+        (texts) => texts.map((text) => getComputedStyle(text).textRendering));
+    assert.equal(rendering, (members.text?.length ?? 0) > 4000 ? "optimizespeed" : "auto");
     await noHorizontalScroll(page);
     await ask(page, "And now?");
 
@@ -277,6 +281,24 @@ pageTest("chat: a page that lost its sandbox finds it again", {}, async ({page, 
   await lastAnswer(page).getByText("Said meanwhile.").waitFor();
   assert.equal(await page.getByText("The sandbox does not answer").isVisible(), false);
 }, [/Failed to load resource/]);
+
+pageTest("chat: a sandbox that hangs is told and found again", {}, async ({page, cleanup}) => {
+  const sandbox = await startSandbox({webhook: nobody});
+  cleanup(sandbox.stop);
+  await page.goto(sandbox.url);
+  await ask(page, "Hello?");
+  await lastAnswer(page).getByText("Waiting for the module").waitFor();
+
+  sandbox.program.freeze();
+  const told = page.getByRole("alert").getByText("The sandbox has said nothing for 12 s: what is shown here may be old.");
+  await told.waitFor();
+  assert.ok(await lastAnswer(page).isVisible());
+  sandbox.program.thaw();
+
+  await told.waitFor({state: "hidden"});
+  await writeAnswer(sandbox.url, chatIn(page), {text: "Said afterwards."});
+  await lastAnswer(page).getByText("Said afterwards.").waitFor();
+});
 
 for (const colorScheme of ["light", "dark"]) {
   pageTest(`chat: everything can be read in ${colorScheme} colours`, {colorScheme}, async ({page, cleanup}) => {
