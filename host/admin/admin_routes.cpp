@@ -6,6 +6,7 @@
 
 #include "embedded_openapi.h"
 #include "host/admin/admin_json.h"
+#include "host/admin/log_routes.h"
 #include "host/admin/page.h"
 #include "host/admin/write_probe.h"
 
@@ -90,6 +91,7 @@ AdminRouter adminRoutes(Clock& clock, Metrics& metrics, Inbox& inbox, DeadLetter
                         AdminSources sources) {
   AdminRouter router;
   addEventRoutes(router, clock, letters, sources.events);
+  addLogRoutes(router, sources.events.modules);
   addPage(router);
   if (sources.reload) router.add("POST", "/api/v1/reload", sources.reload);
   if (sources.attempts) router.add("GET", "/api/v1/attempts", sources.attempts);

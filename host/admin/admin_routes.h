@@ -8,6 +8,7 @@
 //   GET  /api/v1/attempts what AdminSources::attempts answers: the latest attempts
 //   POST /api/v1/reload   what AdminSources::reload answers
 //   GET  /api/v1/openapi.json   docs/openapi.json
+//   …    /api/v1/log-level   log_routes.h
 //   …    /api/v1/events…  event_routes.h
 #pragma once
 

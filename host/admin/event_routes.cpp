@@ -10,7 +10,6 @@
 #include "host/admin/admin_json.h"
 #include "host/admin/event_filter.h"
 #include "host/admin/event_json.h"
-#include "host/base/json_depth.h"
 #include "host/base/log.h"
 
 namespace modhost::host {
@@ -49,14 +48,6 @@ std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
-}
-
-Result<Json> bodyObject(const std::string& body) {
-  if (body.empty()) return Json(Json::object());
-  if (!jsonDepthWithin(body)) return invalid("the body nests too deep; accepted: one JSON object");
-  Json json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return invalid("the body is no JSON object; accepted: {\"module\": …}");
-  return json;
 }
 
 Result<std::vector<Target>> namesIn(const Json& json) {

@@ -37,47 +37,66 @@ constexpr std::array<LevelName, 5> kLevels{{{LogLevel::kTrace, "trace", spdlog::
 const LevelName& nameOf(LogLevel level) { return kLevels.at(static_cast<std::size_t>(level)); }
 
 // The levels that are set. What is below `lowest` is written by nobody, which is all that most
-// callers ever ask.
+// callers ever ask. In the maps the common level stands under "".
 class Thresholds {
  public:
-  void set(LogLevel common, LogLevels own) EXCLUDES(mutex_) {
+  void configure(LogLevel common, LogLevels own) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    common_ = common;
-    own_ = std::move(own);
+    configured_ = std::move(own);
+    configured_[""] = common;
+    by_hand_.clear();
     note();
   }
-  void setOne(const std::string& scope, LogLevel level) EXCLUDES(mutex_) {
+  void setByHand(const std::string& scope, LogLevel level) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    (scope.empty() ? common_ : own_[scope]) = level;
+    by_hand_[scope] = level;
+    note();
+  }
+  void reset(const std::string& scope) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    by_hand_.erase(scope);
+    note();
+  }
+  void resetAll() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    by_hand_.clear();
     note();
   }
   bool admits(LogLevel level, std::string_view scope) const EXCLUDES(mutex_) {
     if (level < lowest_.load(std::memory_order_relaxed)) return false;
     if (!has_own_.load(std::memory_order_relaxed)) return true;
     MutexLock lock(mutex_);
-    const auto found = own_.find(scope);
-    return level >= (found == own_.end() ? common_ : found->second);
+    return level >= inForce(scope).level;
   }
-  LogLevels all() const EXCLUDES(mutex_) {
+  LogLevelInForce of(std::string_view scope) const EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    LogLevels levels = own_;
-    levels.emplace("", common_);
-    return levels;
+    return inForce(scope);
   }
 
  private:
+  LogLevelInForce inForce(std::string_view scope) const REQUIRES(mutex_) {
+    if (const auto set = by_hand_.find(scope); set != by_hand_.end()) {
+      return {set->second, LogLevelFrom::kByHand};
+    }
+    if (const auto own = configured_.find(scope); own != configured_.end()) {
+      return {own->second, LogLevelFrom::kConfigured};
+    }
+    return {inForce("").level, LogLevelFrom::kCommon};
+  }
   void note() REQUIRES(mutex_) {
-    LogLevel lowest = common_;
-    for (const auto& entry : own_) lowest = std::min(lowest, entry.second);
-    has_own_ = !own_.empty();
+    LogLevels all = configured_;
+    for (const auto& [scope, level] : by_hand_) all[scope] = level;
+    LogLevel lowest = LogLevel::kError;
+    for (const auto& entry : all) lowest = std::min(lowest, entry.second);
+    has_own_ = all.size() > 1;
     lowest_ = lowest;
   }
 
   std::atomic<LogLevel> lowest_{LogLevel::kInfo};
   std::atomic<bool> has_own_{false};
   mutable Mutex mutex_;
-  LogLevel common_ GUARDED_BY(mutex_) = LogLevel::kInfo;
-  LogLevels own_ GUARDED_BY(mutex_);
+  LogLevels configured_ GUARDED_BY(mutex_) = {{"", LogLevel::kInfo}};
+  LogLevels by_hand_ GUARDED_BY(mutex_);
 };
 
 // These two are never destroyed: a module's stuck thread may log while the process exits.
@@ -229,11 +248,15 @@ void logInit(const LogSettings& settings, const LogTarget& target) {
 
 void logInit(const LogSettings& settings) { logInit(settings, logTarget(STDERR_FILENO)); }
 
-void logSetLevels(LogLevel level, LogLevels own) { thresholds().set(level, std::move(own)); }
+void logSetLevels(LogLevel level, LogLevels own) { thresholds().configure(level, std::move(own)); }
 
-void logSetLevel(const std::string& scope, LogLevel level) { thresholds().setOne(scope, level); }
+void logSetLevel(const std::string& scope, LogLevel level) { thresholds().setByHand(scope, level); }
 
-LogLevels logLevels() { return thresholds().all(); }
+void logResetLevel(const std::string& scope) { thresholds().reset(scope); }
+
+void logResetLevels() { thresholds().resetAll(); }
+
+LogLevelInForce logLevelOf(const std::string& scope) { return thresholds().of(scope); }
 
 const char* logLevelWord(LogLevel level) { return nameOf(level).word; }
 

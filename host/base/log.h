@@ -65,11 +65,21 @@ void logInit(const LogSettings& settings, const LogTarget& target);
 void logInit(const LogSettings& settings);  // to stderr as it is
 
 // Threads: any, as all below.
+// The configured levels. What was set by hand ends.
 void logSetLevels(LogLevel level, LogLevels own = {});
-// One scope's until the next logSetLevels(); the common one for an empty scope.
+// By hand: one scope's until logResetLevel() or the next logSetLevels(); the common one for an empty
+// scope.
 void logSetLevel(const std::string& scope, LogLevel level);
-// The common one under "".
-LogLevels logLevels();
+// The scope has its configured level again.
+void logResetLevel(const std::string& scope);
+void logResetLevels();  // all have
+
+enum class LogLevelFrom { kConfigured = 1, kByHand, kCommon };  // kCommon: it has none of its own
+struct LogLevelInForce {
+  LogLevel level = LogLevel::kInfo;
+  LogLevelFrom from = LogLevelFrom::kConfigured;
+};
+LogLevelInForce logLevelOf(const std::string& scope);  // the common one for an empty scope
 
 // "trace" … "error" and back; nullptr: another word.
 const char* logLevelWord(LogLevel level);

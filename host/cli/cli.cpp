@@ -87,6 +87,7 @@ int runCommandLine(int argc, char** argv) {
   addCheckCommand(app, chosen);
   addModulesCommand(app, chosen);
   addReloadCommand(app, chosen);
+  addLogLevelCommand(app, chosen);
   addStatusCommand(app, chosen);
   addEventsCommand(app, chosen);
   addInboxCommand(app, chosen);

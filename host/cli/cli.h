@@ -18,6 +18,7 @@ void addRunCommand(CLI::App& app, Command& chosen);
 void addCheckCommand(CLI::App& app, Command& chosen);
 void addModulesCommand(CLI::App& app, Command& chosen);
 void addReloadCommand(CLI::App& app, Command& chosen);
+void addLogLevelCommand(CLI::App& app, Command& chosen);
 void addStatusCommand(CLI::App& app, Command& chosen);
 void addEventsCommand(CLI::App& app, Command& chosen);
 void addInboxCommand(CLI::App& app, Command& chosen);

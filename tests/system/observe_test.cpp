@@ -232,7 +232,7 @@ TEST_CASE("observe: at level trace nothing says a secret or what people wrote") 
   }));
   for (const char* path : {"/metrics", "/status", "/api/v1/status", "/readyz", "/healthz",
                            "/api/v1/events", "/api/v1/events?state=dead", "/api/v1/events/evt_1",
-                           "/api/v1/events/evt_3", "/api/v1/openapi.json"}) {
+                           "/api/v1/events/evt_3", "/api/v1/log-level", "/api/v1/openapi.json"}) {
     get(path);
   }
   const std::string url = "http://127.0.0.1:" + std::to_string(on.host.adminPort());
@@ -243,6 +243,7 @@ TEST_CASE("observe: at level trace nothing says a secret or what people wrote") 
                                                           {"events", "show", "evt_3"},
                                                           {"events", "show", "evt_3", "--json"},
                                                           {"events", "replay", "evt_3"},
+                                                          {"log-level"},
                                                           {"reload"},
                                                           {"modules"}};
   for (std::vector<std::string> command : commands) {

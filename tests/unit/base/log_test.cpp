@@ -92,13 +92,36 @@ TEST_CASE("log: a scope has a level of its own until the levels are set anew") {
   logSetLevel("", LogLevel::kDebug);
   CHECK(logEnabled(LogLevel::kDebug, "inbox"));
   CHECK(!logEnabled(LogLevel::kWarn, "module greeter"));
-  CHECK(logLevels() == LogLevels{{"", LogLevel::kDebug},
-                                 {"guard", LogLevel::kTrace},
-                                 {"module greeter", LogLevel::kError}});
+  CHECK(logEnabled(LogLevel::kTrace, "guard"));
 
   logSetLevels(LogLevel::kInfo);
   CHECK(!logEnabled(LogLevel::kTrace, "guard"));
+  CHECK(!logEnabled(LogLevel::kDebug, "inbox"));
   CHECK(logEnabled(LogLevel::kInfo, "module greeter"));
+}
+
+TEST_CASE("log: a level in force says whether it is configured or set by hand or the common one") {
+  logSetLevels(LogLevel::kWarn, {{"guard", LogLevel::kTrace}});
+  const auto is = [](const char* scope, LogLevel level, LogLevelFrom from) {
+    const LogLevelInForce found = logLevelOf(scope);
+    return found.level == level && found.from == from;
+  };
+  logSetLevel("", LogLevel::kDebug);
+  logSetLevel("guard", LogLevel::kError);
+  CHECK(is("", LogLevel::kDebug, LogLevelFrom::kByHand));
+  CHECK(is("inbox", LogLevel::kDebug, LogLevelFrom::kCommon));
+  CHECK(is("guard", LogLevel::kError, LogLevelFrom::kByHand));
+  CHECK(!logEnabled(LogLevel::kWarn, "guard"));
+
+  logResetLevel("guard");
+  CHECK(is("guard", LogLevel::kTrace, LogLevelFrom::kConfigured));
+  CHECK(is("", LogLevel::kDebug, LogLevelFrom::kByHand));
+  CHECK(logEnabled(LogLevel::kTrace, "guard"));
+
+  logResetLevels();
+  CHECK(is("", LogLevel::kWarn, LogLevelFrom::kConfigured));
+  CHECK(!logEnabled(LogLevel::kDebug, "inbox"));
+  logSetLevels(LogLevel::kInfo);
 }
 
 TEST_CASE("log: what a line is about stands before its other fields") {
