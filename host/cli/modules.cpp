@@ -98,12 +98,12 @@ int pinAll(const std::string& config) {
   for (const Settings::Module& module : settings.modules) {
     const auto digest = moduleDigest(module.path);
     if (!digest.ok()) throw StartupError(module.where, digest.error().message);
-    pins.push_back(digest.value());
+    pins.push_back({module.id, module.path, digest.value()});
   }
   const bool changed = pinModules(config, pins);
   for (std::size_t i = 0; i < pins.size(); ++i) {
     const Settings::Module& module = settings.modules[i];
-    const std::string& sum = pins[i];
+    const std::string& sum = pins[i].sum;
     const bool same = module.sha256 == sum;
     std::printf("%s %s%s\n", module.id.c_str(), sum.c_str(),
                 same                    ? " (as before)"

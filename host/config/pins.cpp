@@ -17,6 +17,7 @@
 #include "host/base/fd.h"
 #include "host/base/startup_error.h"
 #include "host/config/text_file.h"
+#include "host/config/variables.h"
 #include "host/config/yaml_tree.h"
 
 namespace modhost::host {
@@ -85,17 +86,31 @@ bool same(const YamlNode& a, const YamlNode& b) {
   return members && std::equal(a.items.begin(), a.items.end(), b.items.begin(), same);
 }
 
+std::string folderOf(const std::string& file) {
+  return std::filesystem::absolute(file).lexically_normal().parent_path().string();
+}
+
+// A member's text with its variables filled in.
+std::string memberText(const YamlNode& entry, const char* key, Variables& variables) {
+  const YamlNode* member = entry.find(key);
+  if (member == nullptr) return "";
+  YamlNode filled = *member;
+  variables.fill(filled);
+  return filled.text;
+}
+
 class Pinning {
  public:
-  Pinning(const std::string& file, const std::string& text) : file_(file), text_(text) {
+  Pinning(const std::string& file, const std::string& text)
+      : file_(file), text_(text), folder_(folderOf(file)), variables_(file, folder_) {
     tree_ = parseYaml(file, text);
   }
 
   std::string pinned(const Pins& pins) {
     YamlNode wanted = tree_;
-    const std::size_t count = std::min(pins.size(), entriesOf(tree_).size());
-    for (std::size_t i = 0; i < count; ++i) {
-      add(entriesOf(tree_)[i], entriesOf(wanted)[i], pins[i]);
+    for (const Pin& pin : pins) {
+      const std::size_t at = placeOf(pin);
+      add(entriesOf(tree_)[at], entriesOf(wanted)[at], pin.sum);
     }
     const std::string result = apply();
     if (!isTree(result, wanted)) {
@@ -124,6 +139,22 @@ class Pinning {
     return found == tree.members.end() ? none : found->value.items;
   }
 
+  // An entry without a path is found in modules_dir by its id.
+  bool isFor(const Pin& pin, const YamlNode& entry) {
+    if (memberText(entry, "id", variables_) != pin.id) return false;
+    const std::string path = memberText(entry, "path", variables_);
+    return path.empty() || (std::filesystem::path(folder_) / path).lexically_normal() == pin.path;
+  }
+
+  std::size_t placeOf(const Pin& pin) {
+    const std::vector<YamlNode>& entries = entriesOf(tree_);
+    const auto found = std::find_if(entries.begin(), entries.end(),
+                                    [&](const YamlNode& entry) { return isFor(pin, entry); });
+    if (found != entries.end()) return static_cast<std::size_t>(found - entries.begin());
+    throw StartupError(file_, "was edited while its modules were summed: module " + pin.id +
+                                  " has another path now, or is gone; accepted: the same again");
+  }
+
   void add(const YamlNode& entry, YamlNode& wanted, const std::string& sum) {
     const YamlNode* old = entry.find(kSum);
     if (old != nullptr && old->written == sum) return;
@@ -150,6 +181,8 @@ class Pinning {
 
   const std::string& file_;
   const std::string& text_;
+  const std::string folder_;
+  Variables variables_;
   YamlNode tree_;
   std::vector<Edit> edits_;
 };

@@ -6,12 +6,19 @@
 
 namespace modhost::host {
 
-using Pins = std::vector<std::string>;  // a SHA-256 in hex for each entry of modules, in order
+struct Pin {
+  std::string id;    // of the module
+  std::string path;  // of the file that was summed, absolute
+  std::string sum;   // SHA-256 in hex
+};
+using Pins = std::vector<Pin>;
 
 // The text of a modules.yaml with `sha256` of its modules set: the value that is there is
-// replaced; else a line below the entry's id, or, in an entry written {…}, a member behind it.
-// `file` is for messages. Throws StartupError when that cannot be done without changing more: the
-// sum comes from a variable, or an alias stands for the entry.
+// replaced; else a line below the entry's id, or, in an entry written {…}, a member behind it. An
+// entry is found by its id and its path, wherever it stands, as the file may have been edited since
+// the sums were made; one that no pin is for stays as it is. `file` is the one the text is of.
+// Throws StartupError: a pin has no entry any more, a variable is not set, or it cannot be done
+// without changing more (the sum comes from a variable, an alias stands for the entry).
 std::string pinnedText(const std::string& file, const std::string& text, const Pins& pins);
 
 // Replaces the file by its pinnedText() in one step that a crash does not halve; mode and owner

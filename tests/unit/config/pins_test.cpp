@@ -13,15 +13,17 @@ namespace {
 const std::string kA(64, 'a');
 const std::string kB(64, 'b');
 
-std::string pinned(const std::string& text) {
-  const std::string once = pinnedText("f.yaml", text, {kA, kB});
-  CHECK(pinnedText("f.yaml", once, {kA, kB}) == once);
+const Pins kPins = {{"a", "/m/a.so", kA}, {"b", "/m/b.so", kB}};
+
+std::string pinned(const std::string& text, const Pins& pins = kPins) {
+  const std::string once = pinnedText("f.yaml", text, pins);
+  CHECK(pinnedText("f.yaml", once, pins) == once);
   return once;
 }
 
-std::string refusedPinning(const std::string& text) {
+std::string refusedPinning(const std::string& text, const Pins& pins = kPins) {
   try {
-    return pinnedText("f.yaml", text, {kA, kB});
+    return pinnedText("f.yaml", text, pins);
   } catch (const StartupError& error) {
     return error.what();
   }
@@ -64,18 +66,39 @@ TEST_CASE("pins: the example of the tree is pinned with its comments") {
                       "- id: message-logger\n    sha256: " + kB + "\n");
 
   CHECK(expected.size() == text.size() + 2 * (4 + 8 + 64 + 1));
-  CHECK(pinned(text) == expected);
+  CHECK(pinned(text, {{"rag-responder", "", kA}, {"message-logger", "", kB}}) == expected);
+}
+
+// The sums were given out by position: what was written before the file's middle had changed went to
+// the neighbour.
+TEST_CASE("pins: an entry is found by its id and path wherever it stands") {
+  const std::string at_a = "\n  sha256: " + kA, at_b = "\n  sha256: " + kB;
+  CHECK(pinned("modules:\n- id: b\n- id: new\n- id: a\n") ==
+        "modules:\n- id: b" + at_b + "\n- id: new\n- id: a" + at_a + "\n");
+  const Variable name("PINNED_MODULE", "a");
+  CHECK(pinned("modules:\n- id: b\n- id: ${PINNED_MODULE}\n  path: /m/../m/a.so\n") ==
+        "modules:\n- id: b" + at_b + "\n- id: ${PINNED_MODULE}" + at_a +
+            "\n  path: /m/../m/a.so\n");
+
+  for (const char* text :
+       {"modules:\n- id: a\n", "modules:\n- id: a\n- {id: b, path: /m/b2.so}\n"}) {
+    CHECK(refusedPinning(text) ==
+          "f.yaml: was edited while its modules were summed: module b has another path now, or is "
+          "gone; accepted: the same again");
+  }
 }
 
 TEST_CASE("pins: what would change more is refused") {
-  CHECK(refusedPinning("modules: [{id: a, sha256: \"${SUM}\"}]\n") ==
+  const Variable sum("SUM", kB);
+  const Pins only_a = {kPins.front()};
+  CHECK(refusedPinning("modules: [{id: a, sha256: \"${SUM}\"}]\n", only_a) ==
         "f.yaml:1:27: sha256 comes from a variable; accepted: one that stands here");
-  CHECK(refusedPinning("x: &x {id: a}\nmodules: [*x]\n")
+  CHECK(refusedPinning("x: &x {id: a}\nmodules: [*x]\n", only_a)
             .find("f.yaml: modules is written in a way that cannot be pinned") == 0);
-  CHECK(refusedPinning("modules:\n- id: >-\n    a\n  timeout: 5s\n").find("f.yaml") == 0);
+  CHECK(refusedPinning("modules:\n- id: >-\n    a\n  timeout: 5s\n", only_a).find("f.yaml") == 0);
   // Not what the parser says of the text that pinning made, with a line that the file has not.
   for (const char* text : {"modules:\n- sha256:\n  id: a\n", "modules:\n- ? id\n  : a\n"}) {
-    CHECK(refusedPinning(text).find("f.yaml: modules is written in a way") == 0);
+    CHECK(refusedPinning(text, only_a).find("f.yaml: modules is written in a way") == 0);
   }
 }
 
@@ -84,8 +107,8 @@ TEST_CASE("pins: the file is replaced with its mode and only when something chan
   std::filesystem::create_symlink(file.path(), file.path("link.yaml"));
   REQUIRE(::chmod(file.path().c_str(), 0640) == 0);
 
-  CHECK(pinModules(file.path("link.yaml"), {kA}));
-  CHECK_FALSE(pinModules(file.path("link.yaml"), {kA}));
+  CHECK(pinModules(file.path("link.yaml"), {kPins.front()}));
+  CHECK_FALSE(pinModules(file.path("link.yaml"), {kPins.front()}));
 
   CHECK(file.load().modules.front().sha256 == kA);
   struct stat status {};
