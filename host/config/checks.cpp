@@ -1,10 +1,15 @@
 #include "host/config/checks.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
 
 #include "host/base/loopback.h"
 #include "host/base/startup_error.h"
@@ -245,6 +250,62 @@ void checkPlainHttp(const Settings& settings, const Reader& reader) {
                      "platform.allow_plain_http: true where the network itself is private");
 }
 
+const char* kindWord(mode_t mode) {
+  if (S_ISREG(mode)) return "a file";
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a named pipe";
+  return S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+// st_mode of what lies at `path`; nullopt: errno says why. Opens nothing, as that may block.
+std::optional<mode_t> modeOf(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return status.st_mode;
+}
+
+void refuseKind(const Reader& reader, const std::string& key, const std::string& path, mode_t mode,
+                const char* accepted) {
+  throw StartupError(reader.placeOf(key), key + " is " + quotedText(path) + ", " + kindWord(mode) +
+                                              "; accepted: " + accepted);
+}
+
+// What may not be looked at is left to who opens it.
+void checkCaFile(const Settings& settings, const Reader& reader) {
+  const std::string& path = settings.platform.ca_file;
+  if (path.empty()) return;
+  const std::optional<mode_t> mode = modeOf(path);
+  if (!mode && errno != EACCES) {
+    throw StartupError(reader.placeOf("platform.ca_file"),
+                       "platform.ca_file is " + quotedText(path) + ": " +
+                           std::generic_category().message(errno) +
+                           "; accepted: a file of certificates (PEM)");
+  }
+  if (mode && !S_ISREG(*mode)) {
+    refuseKind(reader, "platform.ca_file", path, *mode, "a file of certificates (PEM)");
+  }
+}
+
+void checkInboxPath(const Settings& settings, const Reader& reader) {
+  const std::optional<mode_t> mode = modeOf(settings.inbox.sqlite_path);
+  if (!mode || S_ISREG(*mode)) return;
+  refuseKind(reader, "inbox.sqlite.path", settings.inbox.sqlite_path, *mode,
+             "a file, or a name that is free");
+}
+
+void checkFolder(const Reader& reader, const std::string& key, const std::string& path) {
+  const std::optional<mode_t> mode = modeOf(path);
+  if (mode && !S_ISDIR(*mode)) refuseKind(reader, key, path, *mode, "a folder");
+}
+
+// A module's file is looked at when its note is read.
+void checkPaths(const Settings& settings, const Reader& reader) {
+  checkCaFile(settings, reader);
+  checkInboxPath(settings, reader);
+  checkFolder(reader, "modules_dir", settings.modules_dir);
+  checkFolder(reader, "run_dir", settings.run_dir);
+}
+
 class Warnings {
  public:
   explicit Warnings(const Reader& reader) : reader_(reader) {}
@@ -319,6 +380,7 @@ void checkSettings(const Settings& settings, const Reader& reader) {
   checkAdmin(settings, reader);
   checkSecrets(settings, reader);
   checkPlainHttp(settings, reader);
+  checkPaths(settings, reader);
 }
 
 std::vector<std::string> settingsWarnings(const Settings& settings, const Reader& reader) {

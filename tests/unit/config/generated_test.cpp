@@ -57,6 +57,7 @@ std::string otherValue(const KeyInfo& key) {
     case KeyType::kAddress:
       return std::string(key.path) == "admin" ? "\"[::1]:1235\"" : "\"[::1]:1234\"";
     case KeyType::kPath:
+      if (std::string(key.path) == "platform.ca_file") return MODHOST_SOURCE_DIR "/LICENSE";
       return "\"/other/$${path}$$$$\"";
     case KeyType::kUrl:
       return "https://other.example/base";

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <chrono>
+#include <filesystem>
 #include <string>
 
 #include "tests/unit/config/config_file.h"
@@ -445,6 +447,36 @@ TEST_CASE("settings: every refusal is one line") {
   CHECK(refusal("listen: \"a\\nb\"\n").find('\n') == std::string::npos);
   CHECK(refusal("listen: \"${a\\nb}\"\n").find('\n') == std::string::npos);
   CHECK(refusal("webhook: {secrets: [a], path: |\n  x\n  y\n}\n").find('\n') == std::string::npos);
+}
+
+// libcurl opens ca_file on the thread of all calls, and a pipe without a writer holds it there.
+TEST_CASE("settings: a path to something that is no file or no folder is refused with both words") {
+  ConfigFile file;
+  REQUIRE(::mkfifo(file.path("pipe").c_str(), 0600) == 0);
+  std::filesystem::create_directory(file.path("folder"));
+  file.write("file", "");
+  const auto refused = [&](const std::string& key, const std::string& more) {
+    file.write("modules.yaml", replaced(minimal(more), "app_id: app}", "app_id: app" + key + "}"));
+    return file.refusal();
+  };
+
+  CHECK(refused(", ca_file: pipe", "") ==
+        "modules.yaml:2:58: platform.ca_file is \"pipe\", a named pipe; accepted: a file of "
+        "certificates (PEM)");
+  CHECK(refused(", ca_file: folder", "").find("\"folder\", a folder; accepted: a file of") !=
+        std::string::npos);
+  CHECK(refused(", ca_file: /dev/null", "").find("a device; accepted: a file of") !=
+        std::string::npos);
+  CHECK(refused(", ca_file: missing", "").find("No such file or directory; accepted: a file of") !=
+        std::string::npos);
+  CHECK(refused(", ca_file: file", "") == "accepted");
+  CHECK(refused("", "inbox: {sqlite: {path: pipe}}\n") ==
+        "modules.yaml:3:24: inbox.sqlite.path is \"pipe\", a named pipe; accepted: a file, or a "
+        "name that is free");
+  CHECK(refused("", "modules_dir: file\n") ==
+        "modules.yaml:3:14: modules_dir is \"file\", a file; accepted: a folder");
+  CHECK(refused("", "run_dir: pipe\n") ==
+        "modules.yaml:3:10: run_dir is \"pipe\", a named pipe; accepted: a folder");
 }
 
 TEST_SUITE_END();
