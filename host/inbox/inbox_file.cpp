@@ -8,10 +8,12 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "host/base/log.h"
@@ -21,6 +23,7 @@ namespace modhost::host {
 namespace {
 
 constexpr mode_t kMode = 0600;
+constexpr Milliseconds kLookAgainEvery{10};
 
 Error refused(const std::string& path, const std::string& what) {
   return {ErrorKind::kInvalid, "inbox " + path + ": " + what};
@@ -121,8 +124,17 @@ Result<void> InboxFile::requireWal(const std::string& path, const std::string& l
 }
 
 Result<void> InboxFile::requireWhole(const std::string& path) {
-  const Fd lock(::open((path + ".lock").c_str(), O_RDONLY | O_CLOEXEC));
-  return lock.valid() ? requireWal(path, textOf(lock)) : Result<void>();
+  const auto look = [&path]() -> Result<void> {
+    const Fd lock(::open((path + ".lock").c_str(), O_RDONLY | O_CLOEXEC));
+    return lock.valid() ? requireWal(path, textOf(lock)) : Result<void>();
+  };
+  const SteadyTime until = std::chrono::steady_clock::now() + kHostEndsWithin;
+  Result<void> whole = look();
+  while (!whole && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kLookAgainEvery);
+    whole = look();
+  }
+  return whole;
 }
 
 std::optional<InboxFile::Id> InboxFile::idOf(const std::string& path) {

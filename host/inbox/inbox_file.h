@@ -13,6 +13,8 @@
 
 namespace modhost::host {
 
+inline constexpr Milliseconds kHostEndsWithin{2'000};
+
 class InboxFile {
  public:
   // Creates `path` (mode 0600) and its folder if they are not there, and takes the locks: on
@@ -24,8 +26,9 @@ class InboxFile {
   // commits, is missing.
   static Result<InboxFile> open(const std::string& path);
 
-  // That last one alone, for who reads the file beside the host that may have it. While that one
-  // ends in order, kInvalid for a moment too.
+  // That last one alone, for who reads the file beside the host that may have it. A host that ends in
+  // order is without its WAL for a moment, and looks like a killed one: that is waited out, for
+  // kHostEndsWithin at most.
   static Result<void> requireWhole(const std::string& path);
 
   InboxFile(InboxFile&&) = default;

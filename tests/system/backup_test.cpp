@@ -1,6 +1,7 @@
 // A backup taken under load is an inbox to go on with: what was acknowledged before it began is in it,
 // is answered by the host that starts with it, and is a duplicate there.
 #include <doctest/doctest.h>
+#include <signal.h>
 
 #include <atomic>
 #include <filesystem>
@@ -94,6 +95,25 @@ TEST_CASE("backup: a host goes on with a backup that was taken under load") {
   CHECK(metrics.find(duplicates + "\n") != std::string::npos);
   CHECK(second.terminate().exit_status == 0);
   CHECK(second.run({"inbox", "check"}).exit_status == 0);
+}
+
+TEST_CASE("backup: one that is taken while its host ends is made") {
+  RecordingPlatform platform;
+  HostProcess host(platform.apiBase());
+  host.configure(mainJobModules(host, "in_process"));
+  int made = 0;
+  for (int round = 0; round < 5; ++round) {
+    host.start();
+    REQUIRE(postWebhook(host.port(), bodyOf(round)).status == 200);
+    host.signal(SIGTERM);
+    for (bool ended = false; !ended;) {
+      ended = host.endedByItself();
+      const std::string backup = host.file("backup" + std::to_string(made++) + ".db");
+      REQUIRE_MESSAGE(host.run({"inbox", "backup", backup}).exit_status == 0, host.log());
+    }
+    host.kill();
+  }
+  CHECK(made > 5);
 }
 
 }  // namespace modhost::host

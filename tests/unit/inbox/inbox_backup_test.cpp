@@ -3,14 +3,18 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "host/base/fd.h"
+#include "host/base/thread.h"
 #include "host/inbox/inbox_check.h"
 #include "tests/contract/inbox_means.h"
 
@@ -138,6 +142,26 @@ TEST_SUITE("inbox") {
           std::string::npos);
     CHECK_FALSE(checkInbox(stage.path()).ok());
     CHECK(stage.files().empty());
+  }
+
+  // SQLite deletes the WAL, then the host says in the lock file that it has ended.
+  TEST_CASE("inbox backup: a host that is just ending in order does not get it refused") {
+    Stage stage;
+    { const auto inbox = stage.open(stage.path()); }
+    const std::string lock = stage.path() + ".lock";
+    std::ofstream(lock) << "1 in use";
+    const Fd looks(::inotify_init1(IN_CLOEXEC));
+    REQUIRE(::inotify_add_watch(looks.get(), lock.c_str(), IN_CLOSE_NOWRITE) >= 0);
+    Thread host("host", [&] {
+      std::array<char, 4096> event{};
+      CHECK(::read(looks.get(), event.data(), event.size()) > 0);  // the backup has looked once
+      std::ofstream ended(lock);
+    });
+
+    const auto holdings = backupInbox(stage.path(), stage.target, Overwrite::kNo);
+    host.join();
+
+    CHECK_MESSAGE(holdings.ok(), (holdings.ok() ? "" : holdings.error().message));
   }
 
   TEST_CASE("inbox backup: a WAL that lies beside the target is not mixed into the copy") {
