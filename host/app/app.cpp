@@ -394,6 +394,7 @@ int runHost(const std::string& config_file) {
   App app(settings, signals, handed);
   // Said only now, so that a refusal is one line and nothing else.
   logStart(settings);
+  for (const std::string& warning : handedWarnings(handed, settings)) logWarn("app", warning);
   logReady(settings, handed, app);
   notifyReady();
   const int signal = waitForStop(signals, app);

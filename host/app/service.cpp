@@ -77,6 +77,17 @@ HandedSockets takeHandedSockets(const Settings& settings) {
   return sockets;
 }
 
+std::vector<std::string> handedWarnings(const HandedSockets& sockets, const Settings& settings) {
+  const HandedSocket& webhook = sockets.webhook;
+  const bool opened =
+      webhook.fd >= 0 && isLoopbackHost(settings.listen_host) && !isLoopbackHost(webhook.host);
+  if (!opened) return {};
+  return {
+      "listen is " + settings.listen_host +
+      ", which is not used: the socket that the service manager hands over is open to others (" +
+      webhook.host + "); meant: ListenStream=127.0.0.1:PORT there too"};
+}
+
 void notifyReady() { sd_notify(0, "READY=1"); }
 // The moment says which reload it is; sd_notify(3) wants CLOCK_MONOTONIC, which steady_clock is.
 void notifyReloading() {

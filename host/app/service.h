@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "host/config/settings.h"
 
@@ -25,6 +26,9 @@ struct HandedSockets {
 // takes the announcement out of the environment. Throws StartupError for a socket that nobody here
 // would serve, is no listening TCP socket, or opens the admin port to others without a token.
 HandedSockets takeHandedSockets(const Settings& settings);
+
+// What an operator will hardly mean by them, a sentence each.
+std::vector<std::string> handedWarnings(const HandedSockets& sockets, const Settings& settings);
 
 void notifyReady();
 // A configuration is being taken over; notifyReady() follows, whatever came of it.
