@@ -19,7 +19,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from driver import acks, answers, instructions, report, rivals  # noqa: E402
+from driver import acks, answers, backup, instructions, report, rivals  # noqa: E402
 from driver.load import Tools  # noqa: E402
 from driver.process import BenchError  # noqa: E402
 from driver.table import MISSED  # noqa: E402
@@ -63,6 +63,7 @@ def measurements(bench, images):
             "added": lambda: answers.added_time(bench),
             "many": lambda: answers.many_in_flight(bench),
             "backlog": plotted_backlog,
+            "backup": lambda: backup.beside_backups(bench),
             "strangers": lambda: acks.slow_strangers(bench),
             "instructions": lambda: [instructions.row(bench.tools)],
             "rivals": lambda: rivals.rivals(bench)}
