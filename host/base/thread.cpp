@@ -1,5 +1,6 @@
 #include "host/base/thread.h"
 
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -13,11 +14,18 @@ namespace {
 struct Start {
   std::string name;
   std::function<void()> body;
+  Waking waking;
 };
+
+void yieldWhenWoken() {
+  const sched_param none{};
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+}
 
 void* enter(void* raw) {
   std::unique_ptr<Start> start(static_cast<Start*>(raw));
   pthread_setname_np(pthread_self(), start->name.substr(0, 15).c_str());
+  if (start->waking == Waking::kYields) yieldWhenWoken();
   start->body();
   return nullptr;
 }
@@ -39,8 +47,9 @@ class AllSignalsBlocked {
 
 }  // namespace
 
-Thread::Thread(const std::string& name, std::function<void()> body, std::size_t stack) {
-  auto start = std::make_unique<Start>(Start{name, std::move(body)});
+Thread::Thread(const std::string& name, std::function<void()> body, std::size_t stack,
+               Waking waking) {
+  auto start = std::make_unique<Start>(Start{name, std::move(body), waking});
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes,

@@ -23,10 +23,11 @@ class Dispatcher::Impl {
 
   void start() {
     inbox_.onReady([mailbox = mailbox_](const Target& target) { mailbox->ready(target); });
-    thread_ = Thread("dispatch", [this] {
+    const auto run = [this] {
       loop_.run();
       mailbox_->close();  // a stop was asked for and is carried out: nobody may wait for an answer
-    });
+    };
+    thread_ = Thread("dispatch", run, kThreadStackDefault, Waking::kYields);
   }
 
   // A mailbox that was closed drops the order, and with it the promise.

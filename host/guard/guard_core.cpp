@@ -48,7 +48,8 @@ GuardCore::GuardCore(Inbox& box, Platform& platform, Clock& time, Metrics& regis
       settings(std::move(how)),
       metrics(registry),
       platform_(platform),
-      timer_("guard-timer", [this] { runTimer(); }) {}
+      timer_(
+          "guard-timer", [this] { runTimer(); }, kThreadStackDefault, Waking::kYields) {}
 
 GuardCore::~GuardCore() {
   MutexLock lock(mutex_);

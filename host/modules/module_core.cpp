@@ -311,7 +311,7 @@ void ModuleCore::growFor(std::size_t waiting) {
       std::min(settings_.concurrency + stuck_handling_, description().concurrency_max));
   if (idle_ >= waiting || threads_.size() >= limit) return;
   threads_.emplace_back(
-      "m-" + description().id, [this] { work(); }, settings_.thread_stack);
+      "m-" + description().id, [this] { work(); }, settings_.thread_stack, Waking::kYields);
 }
 
 // Its thread takes the next that waits itself, so nobody else need be woken for that.

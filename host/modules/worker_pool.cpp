@@ -48,7 +48,8 @@ WorkerPool::WorkerPool(ModuleCopy copy, ModuleDescription description, int concu
       resident_(metrics.gauge("modhost_worker_resident_bytes",
                               "Memory of a module's worker processes that is in RAM.",
                               {{"module", description_.id}})),
-      thread_("w-" + description_.id, [this] { run(); }) {}
+      thread_(
+          "w-" + description_.id, [this] { run(); }, kThreadStackDefault, Waking::kYields) {}
 
 Result<void> WorkerPool::awaitFirst() {
   MutexLock lock(mutex_);

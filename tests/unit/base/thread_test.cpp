@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <array>
@@ -37,6 +38,20 @@ TEST_CASE("thread: leaves the signal mask of who started it as it was") {
   pthread_sigmask(SIG_SETMASK, nullptr, &after);
 
   CHECK(sigismember(&before, SIGTERM) == sigismember(&after, SIGTERM));
+}
+
+TEST_CASE("thread: one that yields interrupts nobody when it is woken") {
+  int as_it_comes = -1, yielding = -1;
+  {
+    const Thread thread("t", [&] { as_it_comes = sched_getscheduler(0); });
+  }
+  {
+    const Thread thread(
+        "t", [&] { yielding = sched_getscheduler(0); }, kThreadStackDefault, Waking::kYields);
+  }
+
+  CHECK(as_it_comes == sched_getscheduler(0));
+  CHECK(yielding == SCHED_BATCH);
 }
 
 TEST_CASE("thread: assigning over a running one joins it first") {
