@@ -382,9 +382,8 @@ TEST_SUITE("admin") {
     for (int i = 0; i < 2 * anyPort().threads; ++i) {
       stalled.push_back(std::make_unique<RawClient>(admin.server.port()));
       REQUIRE(stalled.back()->send("POST /api/v1/reload HTTP/1.1\r\nX-Modhost-Action: 1\r\n\r\n"));
-    }
-    for (std::size_t i = 0; i < static_cast<std::size_t>(anyPort().threads); ++i) {
-      CHECK(stalled[i]->readable(60'000));
+      // As many as there are threads are being answered; the others wait for one.
+      if (i < anyPort().threads) CHECK(stalled.back()->readable(60'000));
     }
 
     auto stopped = std::async(std::launch::async, [&] { admin.server.stop(); });
