@@ -19,6 +19,7 @@ enum class Waking {
   kInterrupts = 1,  // it takes the core of who runs, as the system sees fit
   // It waits until who runs has to wait or has had its turn (SCHED_BATCH): for work nobody needs within
   // microseconds, so that one who wakes many gets on. Where the system refuses that, as kInterrupts.
+  // Threads and processes that it starts are like it: a worker and all its threads, for one.
   kYields,
 };
 

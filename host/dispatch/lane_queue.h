@@ -37,6 +37,11 @@ class LaneQueue {
     bool alone = false;     // for startAlone()
   };
 
+  LaneQueue() = default;
+  // Its items point to its lines.
+  LaneQueue(const LaneQueue&) = delete;
+  LaneQueue& operator=(const LaneQueue&) = delete;
+
   // `entry.seq` is new here.
   void add(Entry entry);
 

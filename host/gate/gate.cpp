@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "host/base/assert.h"
 #include "host/base/log.h"
 
 // Only the accept loop's thread touches lists, buffers and epoll, so none of them needs a lock. Two
@@ -35,6 +36,8 @@ constexpr Milliseconds kLingerTimeout{1'000};
 // How late a deadline may be noticed; also how soon accepting is tried again when descriptors ran
 // out.
 constexpr Milliseconds kTick{100};
+// A server thread is there long before, unless the system has none left.
+constexpr Milliseconds kThreadStartsWithin{500};
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // What does not fit the empty buffer of a fresh socket goes to a peer that has not read for long
@@ -117,22 +120,42 @@ bool Gate::waitReady(Milliseconds timeout) noexcept {
   return taken_ != nullptr;
 }
 
-std::unique_ptr<Connection> Gate::take() { return std::move(taken_); }
+std::unique_ptr<Connection> Gate::take() {
+  if (taken_ == nullptr) return nullptr;
+  MutexLock lock(mutex_);
+  if (handed_++ == 0) handed_since_ = std::chrono::steady_clock::now();
+  return std::move(taken_);
+}
+
+void Gate::taken() {
+  MutexLock lock(mutex_);
+  --handed_;
+}
+
+std::chrono::steady_clock::time_point Gate::threadLateAt() const {
+  return handed_since_ + kThreadStartsWithin;
+}
+
+bool Gate::lacksThread() const {
+  return handed_ > 0 && std::chrono::steady_clock::now() >= threadLateAt();
+}
 
 std::unique_ptr<Connection> Gate::next(Milliseconds timeout) {
   const auto until = std::chrono::steady_clock::now() + timeout;
   MutexLock lock(mutex_);
   ++waiting_;
-  while (ready_.empty() && !finished_ && std::chrono::steady_clock::now() < until) {
-    ready_changed_.waitUntil(mutex_, until);
+  while (ready_.empty() && !finished_ && !lacksThread() &&
+         std::chrono::steady_clock::now() < until) {
+    ready_changed_.waitUntil(mutex_, handed_ > 0 ? std::min(until, threadLateAt()) : until);
     waking_ = false;
   }
   --waiting_;
-  return finished_ ? nullptr : takeReady();
+  return finished_ || lacksThread() ? nullptr : takeReady();
 }
 
 void Gate::leave() {
   MutexLock lock(mutex_);
+  MODHOST_ASSERT(threads_ > 0);
   --threads_;
   if (!ready_.empty()) wake();  // what this one leaves may need another
 }

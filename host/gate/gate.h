@@ -122,8 +122,11 @@ class Gate {
   // After waitReady() said so: a connection whose request is ready, for a server thread that stays until
   // it says leave(). The connection must come back, at the latest before this is destroyed.
   std::unique_ptr<Connection> take();
+  // The server thread that the connection of a take() is for has it; once for each.
+  void taken();
   // Another one for a server thread that has passed on the one before; waits for at most `timeout` of real
-  // time. Null: none came, or the gate has stopped.
+  // time. Null: none came, the gate has stopped, or what take() gave waits for a thread that did not come
+  // (the system had none left): this one is to look for it where it waits.
   std::unique_ptr<Connection> next(Milliseconds timeout);
   // A server thread wants no other; each that came by take() says so once.
   void leave();
@@ -184,6 +187,8 @@ class Gate {
   int msUntilTick(Milliseconds timeout) const;
   // Any thread.
   Owned takeReady() REQUIRES(mutex_);
+  bool lacksThread() const REQUIRES(mutex_);
+  std::chrono::steady_clock::time_point threadLateAt() const REQUIRES(mutex_);
   void wakeAnother() REQUIRES(mutex_);
 
   // Set in the constructor.
@@ -215,7 +220,9 @@ class Gate {
   std::deque<Owned> ready_ GUARDED_BY(mutex_);
   std::size_t threads_ GUARDED_BY(mutex_) = 0;  // that have not left
   std::size_t waiting_ GUARDED_BY(mutex_) = 0;  // of them in next()
-  bool waking_ GUARDED_BY(mutex_) = false;      // one of those is on its way
+  std::size_t handed_ GUARDED_BY(mutex_) = 0;   // by take(), and not yet taken()
+  std::chrono::steady_clock::time_point handed_since_ GUARDED_BY(mutex_){};
+  bool waking_ GUARDED_BY(mutex_) = false;  // one of those is on its way
   std::vector<Returned> returned_ GUARDED_BY(mutex_);
   bool finished_ GUARDED_BY(mutex_) = false;
 };

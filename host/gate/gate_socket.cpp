@@ -11,9 +11,11 @@
 #include <utility>
 
 // Poco asks a server socket two things, poll() and acceptConnection(), and a stream socket four:
-// poll(), receiveBytes(), sendBytes() and close(). Its own keep-alive is switched off
-// (gate_server.cpp), so one HTTPServerConnection serves one request, whatever Poco thinks stands behind
-// it in the buffer: where a request ends is the gate's decision alone.
+// poll(), receiveBytes(), sendBytes() and close(). To Poco a GateSocket is one kept connection, and to
+// the senders it is many, one after the other. What keeps them apart: Poco goes on with it only after
+// defer() of a request whose body had a length and was read to its end (gate_server.cpp), so nothing of
+// a request is left in Poco's buffer when the next one comes; and where a request ends is the gate's
+// decision alone, so receiveBytes() never gives a byte beyond it.
 
 namespace modhost::host {
 
@@ -35,9 +37,15 @@ GateSocket::GateSocket(Clock& clock, Gate& gate, const GateLimits& limits,
       local_(local),
       peer_(connection_->peer(), connection_->peerBytes()) {}
 
+void GateSocket::noteThread() {
+  if (!std::exchange(has_thread_, true)) gate_.taken();
+}
+
 // Poco drops a socket without close() when its server stops with this one still queued.
 GateSocket::~GateSocket() {
-  if (!closed_.load(std::memory_order_acquire)) end(Gate::After::kBroken);
+  if (closed_.exchange(true)) return;
+  noteThread();
+  end(Gate::After::kBroken);
 }
 
 int GateSocket::receiveBytes(void* buffer, int length, int) {
@@ -51,6 +59,7 @@ int GateSocket::receiveBytes(void* buffer, int length, int) {
 
 bool GateSocket::poll(const Poco::Timespan& timeout, int mode) {
   if ((mode & SELECT_READ) == 0) return StreamSocketImpl::poll(timeout, mode);
+  noteThread();
   if (!connection_) return waitForNext(Milliseconds(timeout.totalMilliseconds()));
   return read_ < connection_->request().size();
 }
@@ -95,12 +104,13 @@ void GateSocket::waitWritable(SteadyTime deadline) {
 }
 
 void GateSocket::close() {
+  if (closed_.exchange(true)) return;
+  noteThread();
   if (broken_ || !sent_any_) {
     end(Gate::After::kBroken);
   } else {
     end(keep_ ? Gate::After::kKeep : Gate::After::kEnd);
   }
-  closed_.store(true, std::memory_order_release);
 }
 
 void GateSocket::end(Gate::After after) {

@@ -68,6 +68,7 @@ class GateSocket final : public Poco::Net::StreamSocketImpl {
   ~GateSocket() override;
 
  private:
+  void noteThread();
   void end(Gate::After after);
   bool waitForNext(Milliseconds timeout);
   void waitWritable(SteadyTime deadline);
@@ -80,7 +81,7 @@ class GateSocket final : public Poco::Net::StreamSocketImpl {
   Poco::Net::SocketAddress peer_;
   std::size_t read_ = 0;  // of the request
   SteadyTime write_deadline_{};
-  bool sent_any_ = false, broken_ = false, keep_ = false;
+  bool sent_any_ = false, broken_ = false, keep_ = false, has_thread_ = false;
   // Who closes and who destroys may be two threads. Poco's reference count orders them, but
   // ThreadSanitizer cannot see into Poco.
   std::atomic<bool> closed_{false};

@@ -17,9 +17,9 @@ namespace {
 constexpr long kIdleConnectionSeconds = 45;
 // A shared connection outlives the calls on it that time out, so its age is bounded as well.
 constexpr long kSharedConnectionSeconds = 300;
-// What was sent and no kernel has acknowledged for so long ends its connection: a path that went away without
-// a word (a gateway's table, a machine) is noticed long before the call's own time is over.
-constexpr int kUnacknowledgedMs = 30'000;
+// What was sent, and not acknowledged or not taken for so long, ends its connection: a path that went away
+// without a word (a gateway's table, a machine) is noticed long before the call's own time is over.
+constexpr Milliseconds kUnacknowledged{60'000};
 
 // Behind those that stay the same.
 constexpr std::size_t kUserHeader = 5;
@@ -44,8 +44,11 @@ std::string traceHeader(const PlatformRequest& request) {
   return "traceparent: " + traceparentText(request.origin->trace, request.span_id);
 }
 
-int onNewSocket(void*, curl_socket_t fd, curlsocktype) {
-  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs, sizeof kUnacknowledgedMs);
+// It would also end a connection that is still being made.
+int onNewSocket(void* settings, curl_socket_t fd, curlsocktype) {
+  const Milliseconds connect = static_cast<PlatformClientSettings*>(settings)->connect_timeout;
+  const int ms = static_cast<int>(std::max(kUnacknowledged, connect).count());
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
   return CURL_SOCKOPT_OK;
 }
 
@@ -85,6 +88,7 @@ void CurlTry::setWhatStays() {
   curl_easy_setopt(easy_, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, onNewSocket);
+  curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, &settings_);
   curl_easy_setopt(easy_, CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds);
 }
 

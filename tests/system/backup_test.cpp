@@ -113,7 +113,7 @@ TEST_CASE("backup: one that is taken while its host ends is made") {
     }
     host.kill();
   }
-  CHECK(made > 5);
+  CHECK(made >= 5);
 }
 
 }  // namespace modhost::host

@@ -86,7 +86,7 @@ function failed(error) {
   const old = answered_at ? ` All that this page shows is old, of ${answered_at}.` : "";
   say("problem", error.status ? error.message + old : `The host does not answer.${old} Trying again.`, "bad");
   document.body.classList.add("old");
-  byId("ready").textContent = "no answer";
+  byId("ready").textContent = error.status ? "error" : "no answer";
   byId("ready").className = "pill bad";
   byId("live").textContent = "";
   turns = 0;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -75,7 +76,72 @@ class FewDescriptors {
   std::vector<Fd> taken_;
 };
 
+// A gate without a server, on a port of its own.
+struct BareGate {
+  BareGate() : gate(clock, GateMetrics(metrics, "test"), refuse, limits(), listener.get()) {}
+
+  static GateLimits limits() {
+    GateLimits made;
+    made.buffered_bytes_max = 1'000'000;
+    made.connections_max = 10;
+    made.read_timeout = made.write_timeout = made.idle_timeout = std::chrono::hours(1);
+    made.threads = 1;
+    return made;
+  }
+  static std::string refuse(Refusal) { return "refused"; }
+  static Fd listening() {
+    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    REQUIRE(::listen(fd.get(), 16) == 0);
+    return fd;
+  }
+  int port() const {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    return ntohs(address.sin_port);
+  }
+  // Takes what is ready after one more request, which needs one server thread more.
+  std::unique_ptr<Connection> takeOne(RawClient& client) {
+    client.send("GET /health HTTP/1.1\r\n\r\n");
+    while (!gate.waitReady(Milliseconds(10))) {
+    }
+    return gate.take();
+  }
+
+  FakeClock clock;
+  Metrics metrics;
+  const Fd listener = listening();
+  Gate gate;
+};
+
 TEST_SUITE("ingress") {
+  // As when the system has no thread left: what Poco queued is then served only by a thread that comes by.
+  TEST_CASE("gate: a request whose server thread does not come is looked for by another") {
+    BareGate bare;
+    RawClient first(bare.port()), second(bare.port());
+    std::unique_ptr<Connection> handed = bare.takeOne(first);
+
+    auto looking =
+        std::async(std::launch::async, [&] { return bare.gate.next(std::chrono::hours(1)); });
+    const auto back = [&] {
+      return looking.wait_for(Milliseconds(0)) == std::future_status::ready;
+    };
+    CHECK(eventually(back));
+    second.send("GET /health HTTP/1.1\r\n\r\n");
+    while (!back()) bare.gate.waitReady(Milliseconds(10));
+    CHECK(looking.get() == nullptr);
+
+    bare.gate.taken();
+    std::unique_ptr<Connection> other;
+    CHECK(eventually([&] {
+      bare.gate.waitReady(Milliseconds(1));
+      other = bare.gate.next(Milliseconds(0));
+      return other != nullptr;
+    }));
+    bare.gate.giveBack(std::move(handed), Gate::After::kEnd);
+    bare.gate.giveBack(std::move(other), Gate::After::kEnd);
+  }
+
   TEST_CASE("gate: without descriptors the door is tried again tick by tick and not at once") {
     HostUnderTest host;
     auto few = std::make_unique<FewDescriptors>(1);

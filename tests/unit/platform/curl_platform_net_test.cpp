@@ -185,7 +185,7 @@ TEST_SUITE("platform") {
     socklen_t size = sizeof patience_ms;
     REQUIRE(::getsockopt(socketTo(server.port()), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms,
                          &size) == 0);
-    CHECK(patience_ms == 30'000);
+    CHECK(patience_ms == 60'000);
 
     hold->release();
     CHECK(started.outcome.get().reply.ok());
