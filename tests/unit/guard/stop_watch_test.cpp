@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "tests/support/eventually.h"
 #include "tests/unit/guard/scene.h"
 
 namespace modhost::host {
@@ -120,7 +121,7 @@ TEST_SUITE("guard") {
     scene.clock.advance(10 * scene.settings.stop_poll);
     const auto other = scene.open();
     afterReplies(*other);
-    CHECK(scene.platform.cancels() == 1);
+    CHECK(eventually([&] { return scene.platform.cancels() == 1; }));
     CHECK(looks(scene) == 1);
     CHECK(scene.metric("modhost_stop_polls_failed_total 0"));
   }
