@@ -246,11 +246,6 @@ class Handler final : public net::HTTPRequestHandler {
 class Factory final : public net::HTTPRequestHandlerFactory {
  public:
   explicit Factory(Wiring& wiring) : wiring_(wiring) {}
-  // What HTTPServer::stopAll() does, for connections that were taken up since.
-  void cutConnections() {
-    const bool abort = true;
-    serverStopped(this, abort);
-  }
   net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override {
     return new Handler(wiring_);  // Poco deletes it
   }
@@ -292,13 +287,11 @@ struct Server::Parts {
       : wiring{std::move(settings), api, desk, faults, trace, stop, clock},
         socket(listenOn(wiring.settings.listen)),
         pool("sandbox", 2, kConnectionsMax, kThreadIdleSeconds, host::kThreadStackDefault),
-        factory(new Factory(wiring)),
-        server(factory, pool, socket, pocoParams()) {}
+        server(new Factory(wiring), pool, socket, pocoParams()) {}
 
   Wiring wiring;
   net::ServerSocket socket;
   Poco::ThreadPool pool;
-  Poco::SharedPtr<Factory> factory;
   net::HTTPServer server;
 };
 
@@ -311,13 +304,12 @@ Server::Server(ServerSettings settings, Api& api, Desk& desk, FailRules& faults,
 
 Server::~Server() {
   parts_->wiring.stop.stop();
-  parts_->server.stopAll(/*abortCurrent=*/true);
-  // A connection that a thread took up just then was not told, and would wait 15 s for a further
-  // request, 60 s for a first one.
-  while (parts_->pool.used() > 0) {
-    parts_->factory->cutConnections();
+  // Again, as a connection that a thread took up just then was not told, and would wait 15 s for a
+  // further request, 60 s for a first one.
+  do {
+    parts_->server.stopAll(/*abortCurrent=*/true);
     std::this_thread::sleep_for(kStopLook);
-  }
+  } while (parts_->pool.used() > 0);
   parts_->pool.joinAll();
 }
 

@@ -125,12 +125,13 @@ void GateServer::start(Metrics& metrics, Refuse refuse) {
   impl_->started = true;
 }
 
-// The gate first, with the server still answering what is ready; then the server has nothing left.
+// The gate first, with the server still answering what is ready; then the server has nothing left, and
+// its threads end as the gate has nothing more for them.
 void GateServer::stop() {
   const MutexLock lock(impl_->stopping);
   if (!std::exchange(impl_->started, false)) return;
   impl_->door->stop();
-  impl_->server.stopAll(false);
+  impl_->server.stop();
   impl_->pool.joinAll();
 }
 

@@ -43,7 +43,7 @@ void GateSocket::noteThread() {
 
 // Poco drops a socket without close() when its server stops with this one still queued.
 GateSocket::~GateSocket() {
-  if (closed_.exchange(true)) return;
+  if (closed_.load(std::memory_order_acquire)) return;
   noteThread();
   end(Gate::After::kBroken);
 }
@@ -104,13 +104,14 @@ void GateSocket::waitWritable(SteadyTime deadline) {
 }
 
 void GateSocket::close() {
-  if (closed_.exchange(true)) return;
+  if (closed_.load(std::memory_order_acquire)) return;
   noteThread();
   if (broken_ || !sent_any_) {
     end(Gate::After::kBroken);
   } else {
     end(keep_ ? Gate::After::kKeep : Gate::After::kEnd);
   }
+  closed_.store(true, std::memory_order_release);  // last: see the header
 }
 
 void GateSocket::end(Gate::After after) {
