@@ -8,6 +8,7 @@
 #include "host/admin/admin_json.h"
 #include "host/base/time_text.h"
 #include "host/inbox/event_query.h"
+#include "host/platform/call_trace.h"
 
 namespace modhost::host {
 
@@ -42,19 +43,6 @@ Json attemptJson(const RecentAttempt& one) {
   return json;
 }
 
-const char* wordOf(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::kTimeout:
-      return "timeout";
-    case ErrorKind::kCancelled:
-      return "cancelled";
-    case ErrorKind::kInvalid:
-      return "refused";
-    default:
-      return "unavailable";
-  }
-}
-
 Json callJson(const RecentCall& call) {
   Json json = {{"module", call.owner.key.target},
                {"attempt", call.owner.attempt},
@@ -66,7 +54,7 @@ Json callJson(const RecentCall& call) {
   json["took_ms"] = static_cast<double>(call.took.count()) / 1'000;
   json["tries"] = call.tries;
   json["status"] = call.error ? Json() : Json(call.status);
-  json["error"] = call.error ? Json(wordOf(*call.error)) : Json();
+  json["error"] = call.error ? Json(errorWord(*call.error)) : Json();
   return json;
 }
 

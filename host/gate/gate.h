@@ -105,7 +105,7 @@ class Connection {
   List::iterator place_;
 };
 
-// Threads: waitReady() and take() for one, a server's accept loop; next() and leave() for server threads;
+// Threads: waitReady() and take() for one, a server's accept loop; taken(), next() and leave() for server threads;
 // giveBack() and stop() for any.
 class Gate {
  public:

@@ -35,9 +35,8 @@ LogField resultOf(const Result<PlatformReply>& reply) {
 
 }  // namespace
 
-std::string outcomeWord(const PlatformOutcome& outcome) {
-  if (outcome.reply.ok()) return std::to_string(outcome.reply.value().status / 100) + "xx";
-  switch (outcome.reply.error().kind) {
+const char* errorWord(ErrorKind kind) {
+  switch (kind) {
     case ErrorKind::kTimeout:
       return "timeout";
     case ErrorKind::kCancelled:
@@ -47,6 +46,11 @@ std::string outcomeWord(const PlatformOutcome& outcome) {
     default:
       return "unavailable";
   }
+}
+
+std::string outcomeWord(const PlatformOutcome& outcome) {
+  if (outcome.reply.ok()) return std::to_string(outcome.reply.value().status / 100) + "xx";
+  return errorWord(outcome.reply.error().kind);
 }
 
 void traceTry(const PlatformRequest& request, int number, const Result<PlatformReply>& reply,

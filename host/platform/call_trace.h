@@ -7,6 +7,9 @@
 
 namespace modhost::host {
 
+// Why no reply came: timeout, cancelled, refused (nothing was sent) or unavailable.
+const char* errorWord(ErrorKind kind);
+
 // "2xx" … "5xx", "timeout", "cancelled", "refused" or "unavailable".
 std::string outcomeWord(const PlatformOutcome& outcome);
 
